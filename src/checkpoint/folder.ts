@@ -1,0 +1,81 @@
+import { readdirSync, realpathSync, statSync } from "node:fs";
+import { basename, dirname, isAbsolute, join, relative, resolve, sep } from "node:path";
+import { fail } from "../diagnostics.ts";
+
+const isInside = (path: string, folder: string): boolean => {
+  const way = relative(folder, path);
+  return way !== "" && way !== ".." && !way.startsWith(`..${sep}`) && !isAbsolute(way);
+};
+
+/** Refuses names that would leave the folder on any operating system, whatever the files there are. */
+const isPlainName = (name: string): boolean =>
+  name !== "" && !/[\\:\0]/.test(name) && name.split("/").every((part) => part !== "" && part !== "." && part !== "..");
+
+/**
+ * A local checkpoint folder. Files are looked up by names that may come from a file someone else made, so no name and
+ * no symbolic link leads out of it; except in the Hub's cache (`models--org--name/snapshots/<revision>/`), where each
+ * file is a link into `models--org--name/blobs/`.
+ */
+export class Folder {
+  /** Absolute, symbolic links resolved. */
+  readonly path: string;
+  readonly name: string;
+  readonly #blobs: string | undefined;
+
+  /** @throws ConversionError (`checkpoint.folder`) when there is no such folder. */
+  constructor(path: string) {
+    this.path = realFolder(resolve(path));
+    const snapshots = dirname(this.path);
+    const repository = basename(dirname(snapshots));
+    const isSnapshot = basename(snapshots) === "snapshots" && repository.startsWith("models--");
+    this.#blobs = isSnapshot ? join(dirname(snapshots), "blobs") : undefined;
+    this.name = isSnapshot ? repository.slice("models--".length).replace("--", "/") : basename(this.path);
+  }
+
+  /**
+   * The absolute path of a file of the folder, or undefined when it is not there.
+   * @throws ConversionError (`checkpoint.path`) when the name leads out of the folder.
+   */
+  file(name: string): string | undefined {
+    if (!isPlainName(name)) {
+      fail("unreadable", "checkpoint.path", `${JSON.stringify(name)} is no plain name of a file in the folder`, {
+        path: this.path,
+      });
+    }
+    const path = join(this.path, name);
+    const real = realFile(path);
+    if (real === undefined) return undefined;
+    if (!isInside(real, this.path) && !(this.#blobs && isInside(real, this.#blobs))) {
+      fail("unreadable", "checkpoint.path", "the file is a symbolic link that leads out of the checkpoint's folder", {
+        path,
+        hint: "copy the file into the folder",
+      });
+    }
+    return path;
+  }
+
+  /** The names of what lies in the folder, sorted. */
+  entries(): string[] {
+    return readdirSync(this.path).sort();
+  }
+}
+
+function realFolder(path: string): string {
+  try {
+    const real = realpathSync(path);
+    if (statSync(real).isDirectory()) return real;
+  } catch (cause) {
+    const message = `cannot open the checkpoint's folder: ${(cause as Error).message}`;
+    return fail("unreadable", "checkpoint.folder", message, { path });
+  }
+  return fail("unreadable", "checkpoint.folder", "expected the folder of a checkpoint, found a file", { path });
+}
+
+function realFile(path: string): string | undefined {
+  try {
+    return realpathSync(path);
+  } catch (cause) {
+    if (["ENOENT", "ENOTDIR"].includes((cause as NodeJS.ErrnoException).code ?? "")) return undefined;
+    return fail("unreadable", "checkpoint.path", `cannot resolve the path: ${(cause as Error).message}`, { path });
+  }
+}
