@@ -11,8 +11,8 @@ export interface Diagnostic {
   readonly hint?: string;
 }
 
-/** Which exit status an error maps to: see the contract of the CLI. */
-export type ErrorKind = "usage" | "unsupported" | "unreadable" | "validation" | "internal";
+/** Which exit status an error maps to: see the contract of the CLI. `output`: a result cannot be written. */
+export type ErrorKind = "usage" | "unsupported" | "unreadable" | "validation" | "output" | "internal";
 
 /** One or more diagnostics that stop the work. */
 export class ConversionError extends Error {
