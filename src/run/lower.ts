@@ -1,0 +1,150 @@
+import { Folding } from "../mil/folding.ts";
+import { explained, rowOf } from "../mil/infer.ts";
+import type { Interface } from "../mil/interface.ts";
+import { castCode, Lowering, onnxTypeOf } from "../mil/lowering.ts";
+import type { Block, Func, Node, Value } from "../mil/program.ts";
+import type { OpTable } from "../mil/row.ts";
+import type { Type } from "../mil/types.ts";
+import { strict } from "../mil/unify.ts";
+import { valuesOf } from "../tensor/memory.ts";
+import type { LazyTensor } from "../tensor/tensor.ts";
+import { OnnxGraph } from "./onnx-graph.ts";
+import { encodeOnnx, type OnnxValueInfo } from "./onnx-schema.ts";
+import type { Spill } from "./spill.ts";
+
+/**
+ * How half precision is executed. `rounded` rounds once after every operation whose declared result is fp16; `wide`
+ * never does, which Core ML may do too, since a declared type is the least precision of execution.
+ */
+export type Mode = "rounded" | "wide";
+
+export interface LowerOptions {
+  readonly mode: Mode;
+  /** Names of inner values to add to the outputs. */
+  readonly watch?: readonly string[];
+  /** Where large tensors go that lie in no file; without it they are copied into the graph. */
+  readonly spill?: Spill;
+}
+
+export interface Lowered {
+  readonly onnx: Uint8Array;
+  /** The folder that external weights are relative to, undefined when there are none. */
+  readonly folder: string | undefined;
+  /** States as inputs, and the outputs that carry them to the next call. */
+  readonly states: readonly { readonly name: string; readonly next: string }[];
+  /** Where a classifier's probabilities come from and what the labels are. */
+  readonly classifier?: { readonly probabilities: string; readonly classes: readonly (string | number)[] };
+  /** How many values are rounded to half precision: 0 in mode `wide`. */
+  readonly roundings: number;
+}
+
+/** Ends the name of the output that carries a state to the next call. */
+const NEXT = "__next";
+
+/**
+ * One function as an fp32 ONNX graph, weights left in the weight file.
+ * @throws ConversionError `op.invalid` for what a row cannot lower
+ */
+export function lower(func: Func, described: Interface, table: OpTable, options: LowerOptions): Lowered {
+  const { mode, watch = [] } = options;
+  let roundings = 0;
+  const folded = new Map<Value, LazyTensor>();
+  const unifier = strict();
+
+  const round = (x: string, graph: OnnxGraph): string => {
+    roundings++;
+    const [half] = graph.node("Cast", [x], { to: castCode.float16 }, 1);
+    return graph.node("Cast", [half as string], { to: castCode.float }, 1)[0] as string;
+  };
+
+  const lowerNode = (node: Node, graph: OnnxGraph): void => {
+    if (node.op === "const") return;
+    const row = rowOf(table, node.op, node.name);
+    graph.scope = node.name;
+    if (row.fold) {
+      const call = new Folding(row, func.target, node.inputs, (v) => folded.get(v));
+      const tensors = explained(call, node.name, () => row.fold?.(call) ?? []);
+      node.outputs.forEach((v, i) => {
+        folded.set(v, tensors[i] as LazyTensor);
+      });
+      return;
+    }
+    const call = new Lowering(row, func.target, node.inputs, node.blocks, unifier, graph);
+    const names = explained(call, node.name, () => row.onnx?.(call) ?? []);
+    node.outputs.forEach((v, i) => {
+      const name = names[i] as string;
+      const isRounded = mode === "rounded" && row.half !== "moves" && node.blocks.length === 0 && isHalf(v.type);
+      graph.bind(v, isRounded ? round(name, graph) : name);
+    });
+  };
+  const lowerBlock = (block: Block, graph: OnnxGraph): void => {
+    for (const node of block.nodes) lowerNode(node, graph);
+  };
+
+  const graph = new OnnxGraph(lowerBlock, (v) => folded.get(v), options.spill);
+  const inputs = func.inputs.map((v) => {
+    graph.scope = v.name;
+    graph.bind(v, v.name);
+    // What crosses the boundary as fp16 has no more than its digits, whatever the mode.
+    if (isHalf(v.type)) graph.bind(v, round(v.name, graph));
+    return valueInfo(v.name, v.type.kind === "state" ? v.type.of : v.type, true);
+  });
+  roundings = 0;
+  lowerBlock(func.body, graph);
+
+  const outputs: OnnxValueInfo[] = [];
+  const give = (name: string, from: string, type: Type): void => {
+    graph.nodes.push({ name: `output ${name}`, opType: "Identity", input: [from], output: [name], attribute: [] });
+    outputs.push(valueInfo(name, type, false));
+  };
+  for (const v of func.body.outputs) {
+    if (isExecuted(v.type)) give(v.name, graph.nameOf(v), v.type);
+  }
+  for (const name of watch) {
+    const v = func.body.nodes.flatMap((n) => n.outputs).find((o) => o.name === name);
+    if (v && !func.body.outputs.includes(v)) give(name, graph.nameOf(v), v.type);
+  }
+  const states = described.states.map(({ name }) => {
+    const v = func.inputs.find((i) => i.name === name) as Value;
+    give(`${name}${NEXT}`, graph.nameOf(v), v.type.kind === "state" ? v.type.of : v.type);
+    return { name, next: `${name}${NEXT}` };
+  });
+  const classifier = classifierOf(func, graph, give);
+  return {
+    onnx: encodeOnnx(graph.finish(inputs, outputs)),
+    folder: graph.folder,
+    states,
+    roundings,
+    ...(classifier ? { classifier } : {}),
+  };
+}
+
+const isHalf = (t: Type): boolean => t.kind === "tensor" && t.dtype === "fp16";
+const isExecuted = (t: Type): boolean => t.kind === "tensor" && t.dtype !== "string" && t.dtype !== "int64";
+
+function classifierOf(
+  func: Func,
+  graph: OnnxGraph,
+  give: (name: string, from: string, type: Type) => void,
+): Lowered["classifier"] {
+  const node = func.body.nodes.find((n) => n.op === "classify");
+  const [probabilities, classes] = [node?.inputs.get("probabilities"), node?.inputs.get("classes")].map(
+    (a) => a as Value | undefined,
+  );
+  const name = node?.outputs[1]?.name;
+  if (!probabilities || !classes || !name) return undefined;
+  give(name, graph.nameOf(probabilities), probabilities.type);
+  return { probabilities: name, classes: labelsOf(classes) };
+}
+
+function labelsOf(classes: Value): readonly (string | number)[] {
+  const { constant } = classes;
+  if (constant?.kind === "strings") return constant.values;
+  return constant ? Array.from(valuesOf(constant.data), Number) : [];
+}
+
+function valueInfo(name: string, type: Type, shaped: boolean): OnnxValueInfo {
+  if (type.kind !== "tensor") throw new TypeError(`'${name}' is a ${type.kind}`);
+  const shape = { dim: type.shape.map((d) => (typeof d === "number" ? { dimValue: d } : {})) };
+  return { name, type: { tensorType: { elemType: castCode[onnxTypeOf(type.dtype)], ...(shaped ? { shape } : {}) } } };
+}
