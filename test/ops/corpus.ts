@@ -1,0 +1,78 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { openSafetensors } from "../../src/checkpoint/safetensors.ts";
+import { type HostTensor, hostTensor } from "../../src/run/host-tensor.ts";
+import { valuesOf } from "../../src/tensor/memory.ts";
+
+/** One package that coremltools wrote, and what torch computes for the same function. */
+export interface CorpusCase {
+  readonly op: string;
+  readonly case: string;
+  readonly package: string;
+  readonly opset: string;
+  readonly precision: "fp32" | "fp16";
+  readonly ops: readonly string[];
+  readonly calls?: number;
+  readonly label?: string | number;
+  readonly functions?: readonly string[];
+}
+
+export interface Call {
+  readonly inputs: Record<string, HostTensor>;
+  readonly outputs: Record<string, HostTensor>;
+}
+
+export const corpus = fileURLToPath(new URL("../corpus/", import.meta.url));
+export const cases: readonly CorpusCase[] = JSON.parse(readFileSync(join(corpus, "index.json"), "utf8"));
+
+/** Inputs and expected outputs, one entry per call: `in/<name>`, or `call0/in/<name>` where there are several. */
+export function callsOf(c: CorpusCase): readonly Call[] {
+  const file = openSafetensors(join(corpus, c.package.replace(/\.mlpackage$/, ".safetensors")));
+  try {
+    const calls: Call[] = Array.from({ length: c.calls ?? 1 }, () => ({ inputs: {}, outputs: {} }));
+    for (const key of file.names()) {
+      const [, call, side, name] = /^(?:call(\d+)\/)?(in|out)\/(.+)$/.exec(key) as unknown as [
+        string,
+        string | undefined,
+        string,
+        string,
+      ];
+      const tensor = file.get(key);
+      if (!tensor) continue;
+      const values = Float64Array.from(valuesOf(tensor), Number);
+      const entry = calls[Number(call ?? 0)] as Call;
+      entry[side === "in" ? "inputs" : "outputs"][name] = hostTensor(
+        tensor.dtype === "int32" ? "int32" : "fp32",
+        tensor.shape,
+        values,
+      );
+    }
+    return calls;
+  } finally {
+    file.close();
+  }
+}
+
+/** The largest difference, and what is allowed: see design, validation. */
+export function compared(
+  actual: HostTensor,
+  expected: HostTensor,
+  precision: CorpusCase["precision"],
+): { readonly error: number; readonly allowed: number } {
+  const reference = Array.from(expected.data);
+  const finite = reference.filter(Number.isFinite).map(Math.abs);
+  const largest = finite.reduce((a, b) => Math.max(a, b), 0);
+  const mean = reference.reduce((a, b) => a + b, 0) / Math.max(1, reference.length);
+  const deviation = Math.sqrt(reference.reduce((a, x) => a + (x - mean) ** 2, 0) / Math.max(1, reference.length));
+  // Half precision: 3e-2 of the spread, and never less than three units in the last place of the largest value.
+  const spread = Number.isFinite(deviation) ? deviation : 0;
+  const half = Math.max(3e-2 * spread, 3 * 2 ** -10 * largest) + 1e-6;
+  const allowed = precision === "fp32" ? 1e-4 * Math.max(1, largest) : half;
+  const differences = reference.map((x, i) => {
+    const y = actual.data[i] as number;
+    return Object.is(x, y) || x === y || (Number.isNaN(x) && Number.isNaN(y)) ? 0 : Math.abs(x - y);
+  });
+  const worst = differences.reduce((a, b) => (b > a || Number.isNaN(b) ? b : a), 0);
+  return { error: Number.isNaN(worst) ? Number.POSITIVE_INFINITY : worst, allowed };
+}
