@@ -47,6 +47,8 @@ export interface PlannedTensor extends PlannedFeature {
   readonly shape: readonly PlannedDim[];
   /** What the numbers mean: what validation feeds, and which positions it compares. */
   readonly role: "ids" | "mask" | "segments" | "past" | "patch-mask";
+  /** A call may leave it out; it is then as short as its lengths allow, and 0. */
+  readonly optional?: boolean;
 }
 
 /** Pixels 0 to 255 go in; `pixel * scale[c] + bias[c]` per channel happens inside the model. */
@@ -76,6 +78,8 @@ export interface Plan {
     readonly revision?: string;
     /** What `config.json` says the checkpoint was saved with. */
     readonly transformersVersion?: string;
+    /** Of the weight file, or over the sorted `name hash` lines of several; only where it was asked for. */
+    readonly weightsSha256?: string;
   };
   readonly task: TaskId;
   /** Which graph of the model: a decoder with a cache has two. */

@@ -39,7 +39,14 @@ function inputFeature(i: PlannedInput, lengths: Plan["lengths"]): Feature {
     };
   }
   const shape = i.shape.map((d) => total(d, lengths, (l) => l.default));
-  return { ...named, kind: "tensor", dtype: i.dtype, shape, flexibility: flexibilityOf(i.shape, lengths) };
+  return {
+    ...named,
+    kind: "tensor",
+    dtype: i.dtype,
+    shape,
+    flexibility: flexibilityOf(i.shape, lengths),
+    ...(i.optional ? { optional: { value: 0 } } : {}),
+  };
 }
 
 /** A planned dimension as a number, each length taken at `pick`. */

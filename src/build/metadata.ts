@@ -14,6 +14,7 @@ export function metadataOf(plan: Plan): Metadata {
     ["transformers_version", model.transformersVersion],
     ["coreml-export.version", plan.tool.version],
     ["coreml-export.source_revision", model.revision],
+    ["coreml-export.weights_sha256", model.weightsSha256],
     ["coreml-export.plan", JSON.stringify(plan)],
     ["classes", isClassifier ? undefined : plan.labels?.join(",")],
     ["coreml-export.classes", isClassifier || !plan.labels ? undefined : JSON.stringify(plan.labels)],

@@ -22,6 +22,8 @@ export interface Checkpoint {
   /** `preprocessor_config.json`, where there is one. */
   readonly preprocessor?: Record<string, unknown>;
   readonly tensors: TensorSource;
+  /** Absolute paths of the files that hold the weights. */
+  readonly weightFiles: readonly string[];
   /** What was odd but does not stop the work. */
   readonly diagnostics: readonly Diagnostic[];
   /**

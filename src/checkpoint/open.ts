@@ -33,6 +33,7 @@ export function openCheckpoint(path: string): Checkpoint {
     config,
     ...preprocessor,
     tensors: weights,
+    weightFiles: weights.files,
     diagnostics: weights.diagnostics,
     file: (name) => folder.file(name),
     close: () => weights.close(),

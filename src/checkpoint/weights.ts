@@ -7,6 +7,8 @@ import { openShards } from "./sharded.ts";
 /** The open weight files of a checkpoint. */
 export interface Weights extends TensorSource {
   readonly diagnostics: readonly Diagnostic[];
+  /** Absolute paths of the weight files. */
+  readonly files: readonly string[];
   close(): void;
 }
 
@@ -26,7 +28,7 @@ export function openWeights(folder: Folder, config: Record<string, unknown>): We
   const single = folder.file("model.safetensors");
   if (single) {
     const file = openSafetensors(single);
-    return withPyTorchNames([file], { ...file, diagnostics: [] });
+    return withPyTorchNames([file], { ...file, diagnostics: [], files: [file.path] });
   }
   const index = folder.file("model.safetensors.index.json");
   if (!index) return refuseFormat(folder, config);
@@ -34,7 +36,7 @@ export function openWeights(folder: Folder, config: Record<string, unknown>): We
   const close = () => {
     for (const shard of shards) shard.close();
   };
-  return withPyTorchNames(shards, { ...sharded, close });
+  return withPyTorchNames(shards, { ...sharded, files: shards.map((s) => s.path), close });
 }
 
 /** Files that TensorFlow or Flax wrote hold other names and transposed matrices. */

@@ -88,6 +88,6 @@ export function writeSafetensors(
     if (descriptor !== undefined) closeSync(descriptor);
     rmSync(partial, { force: true });
     if (!(error instanceof Error && "syscall" in error)) throw error;
-    fail("unreadable", "safetensors.write", `cannot write the file: ${error.message}`, { path });
+    fail("output", "safetensors.write", `cannot write the file: ${error.message}`, { path });
   }
 }

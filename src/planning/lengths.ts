@@ -6,7 +6,7 @@ const DEFAULT_MAX = 128;
 /** Where an open range ends for a model that states no maximum. */
 const OPEN_MAX = 2048;
 /** Core ML fails to load a model with a dimension above this, and nothing reaches it unasked. */
-const SAFE_MAX = 16384;
+export const SAFE_MAX = 16384;
 
 /** What a user asked of a length: `128`, `1..512`, `64,128`, `1..`. */
 export type LengthRequest =

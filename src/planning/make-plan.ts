@@ -2,6 +2,7 @@ import type { AnyArchitecture, ImageTraits, TextTraits } from "../architectures/
 import { type Config, parseConfig, type Schema } from "../architectures/config.ts";
 import { architectures as ours } from "../architectures/index.ts";
 import type { Checkpoint } from "../checkpoint/checkpoint.ts";
+import { readModelCard } from "../checkpoint/model-card.ts";
 import { ConversionError, type Diagnostic, fail } from "../diagnostics.ts";
 import { nearest } from "../nn/nearest.ts";
 import { Weights } from "../nn/weights.ts";
@@ -54,6 +55,9 @@ export function makePlan(checkpoint: Checkpoint, options: PlanOptions = {}): Pla
   });
 
   const version = checkpoint.config.transformers_version;
+  const { card, diagnostics: cardProblems } = readModelCard(checkpoint.file("README.md"));
+  diagnostics.push(...cardProblems);
+  const [author] = checkpoint.name.split("/").slice(0, -1);
 
   const shape =
     traits.kind === "text"
@@ -77,11 +81,20 @@ export function makePlan(checkpoint: Checkpoint, options: PlanOptions = {}): Pla
       lengths,
       inputs: changed(inputs, options.inputs ?? {}, "input"),
       outputs: changed(outputs, options.outputs ?? {}, "output").map((o) => finishOf(o, options)),
-      about: {},
+      about: { ...(author ? { author } : {}), ...card },
     };
   });
+  if (plans.some((p) => Object.values(p.lengths).some((l) => !l.values))) diagnostics.push(rangesRunOnTheCpu);
   return { plans: plans.map(withoutBareClassifier), architecture, traits, config, diagnostics };
 }
+
+/** https://github.com/apple/coremltools/issues/1764 */
+const rangesRunOnTheCpu: Diagnostic = {
+  code: "length.range",
+  severity: "note",
+  message: "Core ML runs a model with a range of lengths on the CPU only",
+  hint: "--sequence-length 128 fixes the length, for the GPU and the Neural Engine",
+};
 
 function architectureOf(checkpoint: Checkpoint, given: readonly AnyArchitecture[]): AnyArchitecture {
   const type = checkpoint.config.model_type;

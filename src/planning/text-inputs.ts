@@ -12,7 +12,7 @@ import type {
 } from "../plan.ts";
 import type { Task } from "../tasks/task.ts";
 import { output } from "../tasks/task.ts";
-import { type LengthRequest, lengthRequest } from "./lengths.ts";
+import { type LengthRequest, lengthRequest, SAFE_MAX } from "./lengths.ts";
 
 /** What one plan of a conversion takes in, and what comes out beside the task's outputs. */
 export interface PlannedShape {
@@ -54,6 +54,12 @@ export function plannedText(
       path: "--use-past",
     });
   const request = decodeLength(options, traits.maxLength);
+  if (request.kind === "enumerated") {
+    fail("usage", "length.past", "a past takes any length, which enumerated shapes of the other inputs do not allow", {
+      path: "--sequence-length",
+      hint: "give one length or a range",
+    });
+  }
   const most = maxOf(request);
   const room = (traits.maxLength ?? Number.MAX_SAFE_INTEGER) - most;
   if (room < 1)
@@ -63,7 +69,10 @@ export function plannedText(
       `calls of up to ${most} tokens leave no room for a past in ${traits.maxLength} positions`,
       { path: "--sequence-length" },
     );
-  const past: PlannedLength = { min: 1, max: Math.min(room, 16384 - most), default: Math.min(room, DEFAULT_PAST) };
+  const max = Math.min(room, SAFE_MAX - most);
+  const past: PlannedLength = options.emptyPast
+    ? { min: 0, max, default: 0 }
+    : { min: 1, max, default: Math.min(max, DEFAULT_PAST) };
   const decode = shapeOf("decode", task, traits, options, choices, request, true, past);
   const prefill = shapeOf("prefill", task, traits, options, choices, request, true, undefined);
   return options.prefill === false ? [decode] : [decode, prefill];
@@ -118,6 +127,7 @@ function shapeOf(
         dtype: "fp32",
         shape: [1, cache.heads, ["P"], cache.headSize],
         role: "past",
+        ...(past.min === 0 ? { optional: true } : {}),
       });
     }
   }

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import type { Diagnostic } from "../../src/diagnostics.ts";
 import type { PlanOptions } from "../../src/options.ts";
 import type { Plan } from "../../src/plan.ts";
 import { makePlan } from "../../src/planning/make-plan.ts";
@@ -19,6 +20,9 @@ const codes = (body: () => unknown): readonly string[] => {
     return (cause as { diagnostics: { code: string }[] }).diagnostics.map((d) => d.code);
   }
 };
+
+const warnings = ({ diagnostics }: { readonly diagnostics: readonly Diagnostic[] }): readonly string[] =>
+  diagnostics.filter((d) => d.severity === "warning").map((d) => d.code);
 
 describe("inputs", () => {
   test("by default ids and mask, 1 to the model's maximum", () => {
@@ -61,6 +65,11 @@ describe("past", () => {
     expect(prefill.inputs.map((i) => i.key)).toEqual(["input_ids", "attention_mask"]);
     expect(prefill.outputs.map((o) => o.key)).toContain("present_key_values_1_value");
   });
+  test("an empty past is a length like others, and its inputs may be left out", () => {
+    const [decode] = planned("text-generation_absolute_past", { usePast: true, emptyPast: true }).plans;
+    expect(decode?.lengths.P).toMatchObject({ min: 0, default: 0 });
+    expect(decode?.inputs.find((i) => i.key === "past_key_values_0_key")).toMatchObject({ optional: true });
+  });
   test("a fixed call leaves a sum with a number", () => {
     const [decode] = planned("text-generation_absolute_past", {
       usePast: true,
@@ -68,6 +77,10 @@ describe("past", () => {
       prefill: false,
     }).plans;
     expect(decode?.inputs.find((i) => i.key === "attention_mask")).toMatchObject({ shape: [1, ["P", "1"]] });
+  });
+  test("enumerated lengths are refused: the mask would have to list every sum", () => {
+    const asked = { usePast: true, sequenceLength: "1,4" };
+    expect(codes(() => planned("text-generation_absolute_past", asked))).toEqual(["length.past"]);
   });
   test("a model that is no decoder has none", () => {
     expect(codes(() => planned("fill-mask_tied", { task: "text-generation", usePast: true }))).toEqual(["task.past"]);
@@ -78,8 +91,8 @@ describe("tasks", () => {
   test("older names warn, canonical ones do not", () => {
     const older = planned("fill-mask_tied", { task: "masked-lm" });
     expect(older.plans[0]?.task).toBe("fill-mask");
-    expect(older.diagnostics.map((d) => d.code)).toEqual(["task.older"]);
-    expect(planned("fill-mask_tied").diagnostics).toEqual([]);
+    expect(warnings(older)).toEqual(["task.older"]);
+    expect(warnings(planned("fill-mask_tied"))).toEqual([]);
   });
   test("-with-past means usePast, auto reads the config", () => {
     expect(planned("text-generation_absolute_past", { task: "causal-lm-with-past" }).plans).toHaveLength(2);
@@ -115,8 +128,16 @@ describe("tasks", () => {
   test("no pooler in the checkpoint: no pooler_output, and a word about it", () => {
     const { plans, diagnostics } = planned("feature-extraction_no_pooler");
     expect(plans[0]?.outputs.map((o) => o.key)).toEqual(["last_hidden_state"]);
-    expect(diagnostics.map((d) => d.code)).toEqual(["output.pooler"]);
+    expect(warnings({ diagnostics })).toEqual(["output.pooler"]);
   });
+});
+
+test("a range is said to run on the CPU; a fixed or listed length is not", () => {
+  const notes = (sequenceLength: string): readonly string[] =>
+    planned("feature-extraction_base", { sequenceLength }).diagnostics.map((d) => d.code);
+  expect(notes("1..8")).toEqual(["length.range"]);
+  expect(notes("8")).toEqual([]);
+  expect(notes("8,16")).toEqual([]);
 });
 
 describe("target", () => {
