@@ -1,0 +1,23 @@
+/** coreml-export: Hugging Face checkpoints to Core ML packages, proven. The steps are public, one by one. */
+
+export type { Architecture, Build, Head, ImageTraits, TextTraits } from "./architectures/architecture.ts";
+export { defineArchitecture } from "./architectures/architecture.ts";
+export { c } from "./architectures/config.ts";
+export { buildGraph } from "./build/graph.ts";
+export type { Checkpoint, TensorSource } from "./checkpoint/checkpoint.ts";
+export { openCheckpoint } from "./checkpoint/open.ts";
+export { type Conversion, type ConvertedPackage, type ConvertOptions, convert } from "./convert.ts";
+export { type OpenPackage, readPackage } from "./coreml/read-package.ts";
+export { writePackage } from "./coreml/write-package.ts";
+export { ConversionError, type Diagnostic, type ErrorKind } from "./diagnostics.ts";
+export { ops } from "./mil/ops/index.ts";
+export { print } from "./mil/print.ts";
+export { defineOp } from "./mil/row.ts";
+export { Graph, type Tensor } from "./mil/tensor.ts";
+export { verify } from "./mil/verify.ts";
+export type { PlanOptions } from "./options.ts";
+export { halfPrecision } from "./passes/half-precision.ts";
+export type { Plan } from "./plan.ts";
+export { makePlan, type Planned } from "./planning/make-plan.ts";
+export type { Progress } from "./progress.ts";
+export { defineTask, type Task } from "./tasks/task.ts";

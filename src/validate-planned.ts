@@ -1,0 +1,128 @@
+import { basename } from "node:path";
+import type { Checkpoint } from "./checkpoint/checkpoint.ts";
+import type { Model } from "./coreml/package.ts";
+import type { Interface } from "./mil/interface.ts";
+import type { Func } from "./mil/program.ts";
+import type { Plan } from "./plan.ts";
+import type { Planned } from "./planning/make-plan.ts";
+import type { Progress } from "./progress.ts";
+import { type Execution, executeGraph } from "./run/execute.ts";
+import { Spill } from "./run/spill.ts";
+import type { Staging } from "./staging.ts";
+import type { CastStatistics } from "./tensor/cast-statistics.ts";
+import { goldenReference } from "./validate/golden.ts";
+import { type HalfRangeRow, halfRange } from "./validate/half-range.ts";
+import { inputSuite } from "./validate/input-suite.ts";
+import type { PackageValidation } from "./validate/package-validation.ts";
+import { checkpointReference, type Reference, type UnavailableReference } from "./validate/reference.ts";
+import { openTokenizer } from "./validate/tokenizer.ts";
+import { validatePackage } from "./validate/validate.ts";
+import type { ExecutorName } from "./validate/verdict.ts";
+
+export interface ValidationOptions {
+  /** Default true. Without it the verdict is `not run`. */
+  readonly validate?: boolean;
+  /** What the package is compared with: `checkpoint`, or a safetensors file of inputs and outputs. Default `auto`. */
+  readonly reference?: "auto" | "checkpoint" | "onnx" | (string & {});
+  readonly executor?: "auto" | ExecutorName;
+  /** Replaces the default tolerance. */
+  readonly atol?: number;
+  /** Seconds that loading a package, or one call, may take. */
+  readonly timeLimit?: number;
+  readonly signal?: AbortSignal;
+  readonly onProgress?: (progress: Progress) => void;
+}
+
+/** A package just written, and what it was made from. */
+export interface Made {
+  readonly path: string;
+  readonly plan: Plan;
+  readonly planned: Planned;
+  readonly checkpoint: Checkpoint;
+  /** The graph in float32, weights in the checkpoint. */
+  readonly float: Model;
+  readonly staging: Staging;
+  /** Of each weight that was cast: what did not survive. */
+  readonly casts: ReadonlyMap<string, CastStatistics>;
+}
+
+/** What running the package showed. */
+export interface Tried {
+  readonly validation: PackageValidation;
+  readonly halfRange: readonly HalfRangeRow[];
+}
+
+/** How many calls the search for large half-precision values makes: each reads every inner value. */
+const HALF_RANGE_CALLS = 2;
+
+/** Runs the package and compares it with the reference asked for. @throws what `signal` was aborted with */
+export async function validatePlanned(made: Made, options: ValidationOptions): Promise<Tried> {
+  const { plan, planned, checkpoint, path } = made;
+  const name = basename(path);
+  const { tokenizer, diagnostics } = openTokenizer((name) => checkpoint.file(name));
+  const { traits } = planned;
+  const suite = inputSuite(plan, {
+    ...(traits.kind === "text" ? { vocabulary: traits.vocabulary, segments: traits.segments ?? 1 } : {}),
+    ...paddingOf(checkpoint),
+    ...(tokenizer ? { tokenizer } : {}),
+  });
+  const spill = new Spill(made.staging.path(`${name}.reference.bin`));
+  const open: Execution[] = [];
+  try {
+    const reference = referenceOf(made, options, spill, open);
+    const validation = await validatePackage({
+      path,
+      plan,
+      reference,
+      suite: { ...suite, diagnostics: [...suite.diagnostics, ...diagnostics] },
+      executor: options.executor === "coreml" ? "coreml" : "onnxruntime",
+      ...(options.atol === undefined ? {} : { atol: options.atol }),
+      ...limitsOf(options),
+      onProgress: ({ done, total }) =>
+        options.onProgress?.({ phase: "validate", part: name, done, total, unit: "runs" }),
+    });
+    const wasRun = validation.verdict.status === "passed" && plan.precision === "float16";
+    const sets = suite.sets.slice(0, HALF_RANGE_CALLS);
+    return { validation, halfRange: wasRun ? await halfRange(path, sets, limitsOf(options)) : [] };
+  } finally {
+    for (const e of open) e.close();
+    spill.close();
+  }
+}
+
+const limitsOf = ({ timeLimit, signal }: ValidationOptions): { timeLimit?: number; signal?: AbortSignal } => ({
+  ...(timeLimit === undefined ? {} : { timeLimit }),
+  ...(signal ? { signal } : {}),
+});
+
+const paddingOf = ({ config }: Checkpoint): { readonly paddingId?: number } =>
+  typeof config.pad_token_id === "number" ? { paddingId: config.pad_token_id } : {};
+
+function referenceOf(
+  made: Made,
+  options: ValidationOptions,
+  spill: Spill,
+  open: Execution[],
+): Reference | UnavailableReference {
+  const { reference = "auto" } = options;
+  const unavailable = (kind: Reference["kind"], reason: string): UnavailableReference => ({
+    kind,
+    name: made.checkpoint.name,
+    reason,
+  });
+  if (options.validate === false) return unavailable("checkpoint", "validation was switched off");
+  if (reference === "onnx") return unavailable("onnx", "this version does not fetch the repository's ONNX file");
+  if (reference !== "auto" && reference !== "checkpoint") return goldenReference(reference, made.plan);
+  const [[, func], [, described]] = [[...made.float.program.functions][0], [...made.float.interfaces][0]] as [
+    [string, Func],
+    [string, Interface],
+  ];
+  return checkpointReference(made.checkpoint.name, async (inputs) => {
+    // Opened when the first call needs it: with nothing to compare no process is started.
+    const [running] = open;
+    const execution =
+      running ?? (await executeGraph("the checkpoint", func, described, { mode: "wide", spill, ...limitsOf(options) }));
+    if (!running) open.push(execution);
+    return (await execution.run(inputs)).outputs;
+  });
+}
