@@ -62,7 +62,7 @@ export const distilbert = defineArchitecture({
 
 /** [b, s, dim] behind the last layer. */
 function encoder(b: B): Tensor {
-  const mask = b.inputs["attention_mask"];
+  const mask = b.inputs.attention_mask;
   const bias = mask && paddingBias(mask);
   let x = embeddings(b, b.base.at("embeddings"));
   for (let i = 0; i < b.config.n_layers; i++) x = layer(b, b.base.at("transformer.layer", i), x, bias);
@@ -71,7 +71,7 @@ function encoder(b: B): Tensor {
 
 function embeddings(b: B, w: Weights): Tensor {
   const { config: cfg } = b;
-  const ids = b.inputs["input_ids"] as Tensor;
+  const ids = b.inputs.input_ids as Tensor;
   const places = w.at("position_embeddings");
   // A stored table counts, sinusoidal or not.
   const isComputed = cfg.sinusoidal_pos_embds && places.shapeOf("weight") === undefined;

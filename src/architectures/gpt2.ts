@@ -64,12 +64,12 @@ export const gpt2 = defineArchitecture({
 /** [b, s, n_embd] behind the last layer and its norm. */
 function decoder(b: B): Tensor {
   const { config: cfg, base } = b;
-  const ids = b.inputs["input_ids"] as Tensor;
+  const ids = b.inputs.input_ids as Tensor;
   const length: Dim = ids.dim(1);
   const places = base.at("wpe");
   const placed = positions(ids, places.get("weight", [cfg.n_positions, cfg.n_embd]), places, b.pastLength, length);
   let x = embedding(ids, base.at("wte"), cfg.vocab_size, cfg.n_embd).add(placed);
-  const bias = causalBias(ids, b.inputs["attention_mask"], b.pastLength, length);
+  const bias = causalBias(ids, b.inputs.attention_mask, b.pastLength, length);
   for (let i = 0; i < cfg.n_layer; i++) x = block(b, base.at("h", i), x, bias, i);
   return layerNorm(x, base.at("ln_f"), cfg.layer_norm_epsilon);
 }
@@ -122,7 +122,7 @@ function vocabulary(b: B, hidden: Tensor): Tensor {
 function lastToken(b: B, hidden: Tensor): Tensor {
   const { pad_token_id: pad } = b.config;
   if (pad === undefined) return tokenAt(hidden, -1);
-  const ids = b.inputs["input_ids"] as Tensor;
+  const ids = b.inputs.input_ids as Tensor;
   return b.graph.scoped(b.root.at("score").path, () => {
     const isText = ids.not_equal(pad).cast({ dtype: "int32" });
     const last = isText.mul(range(ids, 0, ids.dim(1))).reduce_max({ axes: [1] });

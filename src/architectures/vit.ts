@@ -6,6 +6,7 @@ import { attend, mergeHeads, splitHeads } from "../nn/attention.ts";
 import { layerNorm, linear, tokenAt } from "../nn/layers.ts";
 import { gridOf, patchEmbedding, resizedPositions, type Size, sizeOf } from "../nn/patches.ts";
 import type { Weights } from "../nn/weights.ts";
+import type { LazyTensor } from "../tensor/tensor.ts";
 import { type Build, defineArchitecture } from "./architecture.ts";
 import { type Config, c } from "./config.ts";
 
@@ -86,7 +87,7 @@ function embeddings(b: B, w: Weights): Tensor {
 }
 
 /** Positions of [CLS] and of every patch, interpolated where the image has another size than in training. */
-function positionTable(cfg: Settings, w: Weights, image: Size): ReturnType<Weights["get"]> {
+function positionTable(cfg: Settings, w: Weights, image: Size): LazyTensor {
   const [trained, patch] = [sizeOf(cfg.image_size), sizeOf(cfg.patch_size)];
   const [from, to] = [gridOf(trained, patch), gridOf(image, patch)];
   const [before, after] = [from[0] * from[1], to[0] * to[1]];

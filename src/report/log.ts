@@ -1,6 +1,7 @@
 import { elementCount } from "../tensor/dtype.ts";
 import type { Comparison } from "../validate/comparison.ts";
 import type { PackageValidation, SetResult } from "../validate/package-validation.ts";
+import type { ReferenceKind } from "../validate/reference.ts";
 import type { Verdict } from "../validate/verdict.ts";
 import { figure, type Row, rowsOf, tupleText } from "./figures.ts";
 
@@ -22,10 +23,19 @@ export function validationLog(found: Findings, options: LogOptions): string[] {
   return [
     ...(verdict.status === "not-run" ? [] : [firstLine(verdict)]),
     ...bodyLines(found, options),
+    ...(found.sets.length > 0 ? [`\t- reference: ${referenceText[found.reference.kind]}`] : []),
     ...found.diagnostics.map((d) => `\t- ${d.severity}: ${d.path ? `${d.path}: ` : ""}${d.message}`),
     lastLine(verdict, options.savedAt),
   ];
 }
+
+/** What agreement with a reference shows, and what it does not. */
+const referenceText: Readonly<Record<ReferenceKind, string>> = {
+  golden: "golden (the inputs and outputs you saved)",
+  checkpoint:
+    "checkpoint (our float32 graph over its own bytes: errors of writing, precision and execution show, a misread architecture would not)",
+  onnx: "onnx (the repository's own ONNX file)",
+};
 
 const firstLine = ({ executor }: Verdict): string =>
   executor === "coreml"

@@ -18,6 +18,7 @@ describe("a passing run", () => {
       "\t\t-[✓] all values close (atol: 0.0001)",
       "\t\t\t- 1 input set, worst length-128: max |difference| 0, max |reference| 0.5",
       "\t\t\t- atol float32: 1e-4",
+      expect.stringMatching(/^\t- reference: checkpoint \(our float32 graph/),
       "All good, model saved at: exported/Model.mlpackage",
     ]);
   });
