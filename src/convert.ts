@@ -14,7 +14,6 @@ import { halfPrecision, type OnCast } from "./passes/half-precision.ts";
 import type { Plan } from "./plan.ts";
 import { makePlan, type Planned } from "./planning/make-plan.ts";
 import type { Progress } from "./progress.ts";
-import { packageSize } from "./report/package-size.ts";
 import { makeReport, type Report, type ReportedPackage } from "./report/report.ts";
 import { refuseExisting, Staging } from "./staging.ts";
 import type { CastStatistics } from "./tensor/cast-statistics.ts";
@@ -116,11 +115,11 @@ async function makePackage(
   verify(model.program, ops);
   const path = staging.path(name);
   const breathe = breather(options);
-  await writePackage(path, model, ops, async (done, total) => {
+  const size = await writePackage(path, model, ops, async (done, total) => {
     options.onProgress?.({ phase: "write", part: name, done, total, unit: "bytes" });
     await breathe();
   });
-  return { path, plan, planned, checkpoint, float, staging, casts };
+  return { path, size, plan, planned, checkpoint, float, staging, casts };
 }
 
 /** Weights that half precision cannot hold became infinite: no tolerance makes that right. */
@@ -133,8 +132,8 @@ const overflows = ({ casts }: Made): readonly Diagnostic[] =>
 
 async function tryPackage(made: Made, options: ConvertOptions): Promise<ReportedPackage> {
   const { validation, halfRange } = await validatePlanned(made, options);
-  const { path, plan, casts } = made;
-  return { path, plan, size: packageSize(path), validation, casts, halfRange };
+  const { path, size, plan, casts } = made;
+  return { path, size, plan, validation, casts, halfRange };
 }
 
 /** The graph in the precision of the plan. */

@@ -1,6 +1,7 @@
 import { basename } from "node:path";
 import type { Checkpoint } from "./checkpoint/checkpoint.ts";
 import type { Model } from "./coreml/package.ts";
+import type { PackageSize } from "./coreml/package-size.ts";
 import type { Interface } from "./mil/interface.ts";
 import type { Func } from "./mil/program.ts";
 import type { Plan } from "./plan.ts";
@@ -36,6 +37,7 @@ export interface ValidationOptions {
 /** A package just written, and what it was made from. */
 export interface Made {
   readonly path: string;
+  readonly size: PackageSize;
   readonly plan: Plan;
   readonly planned: Planned;
   readonly checkpoint: Checkpoint;

@@ -7,6 +7,7 @@ import { BlobLayout, writeBlobFile } from "./blob-file.ts";
 import { writeInterface } from "./interface-wire.ts";
 import { MODEL_PATH, manifestOf, WEIGHTS_PATH } from "./manifest.ts";
 import type { Metadata, Model } from "./package.ts";
+import { type PackageSize, weightSizes } from "./package-size.ts";
 import { modelMessage } from "./schema.ts";
 import type { WireDescription, WireModel } from "./wire.ts";
 import { writeProgram } from "./write-program.ts";
@@ -46,10 +47,15 @@ function writeMetadata(m: Metadata): NonNullable<WireDescription["metadata"]> {
 /**
  * Writes a package into a folder that does not exist yet, and removes it when that fails. Memory does not grow with the
  * weights; equal models give equal bytes. Placing it where others look is the caller's business.
- * @returns the bytes of specification and weights
+ * @returns how large it is
  * @throws what the file system throws (EEXIST, ENOSPC), and ConversionError when a tensor cannot be read
  */
-export async function writePackage(path: string, model: Model, table: OpTable, onWritten?: OnWritten): Promise<number> {
+export async function writePackage(
+  path: string,
+  model: Model,
+  table: OpTable,
+  onWritten?: OnWritten,
+): Promise<PackageSize> {
   const { specification, layout } = encodeModel(model, table);
   mkdirSync(path);
   try {
@@ -61,8 +67,10 @@ export async function writePackage(path: string, model: Model, table: OpTable, o
     }
     writeFileSync(join(path, MODEL_PATH), specification);
     const hash = createHash("sha256").update(specification).digest("hex");
-    writeFileSync(join(path, "Manifest.json"), manifestOf(hash));
-    return specification.length + layout.size;
+    const manifest = manifestOf(hash);
+    writeFileSync(join(path, "Manifest.json"), manifest);
+    const bytes = specification.length + layout.size + Buffer.byteLength(manifest);
+    return { bytes, weights: weightSizes(layout.blobs.map((b) => b.tensor)) };
   } catch (cause) {
     rmSync(path, { recursive: true, force: true });
     throw cause;

@@ -1,11 +1,11 @@
 import { basename, dirname, isAbsolute, resolve, sep } from "node:path";
+import type { PackageSize } from "../coreml/package-size.ts";
 import type { Diagnostic } from "../diagnostics.ts";
 import type { Plan } from "../plan.ts";
 import type { CastStatistics } from "../tensor/cast-statistics.ts";
 import type { HalfRangeRow } from "../validate/half-range.ts";
 import type { PackageValidation, ValidationMeasurements } from "../validate/package-validation.ts";
 import { overallVerdict, type Verdict } from "../validate/verdict.ts";
-import type { PackageSize } from "./package-size.ts";
 
 /** Raised when a field changes its meaning or goes away; `report.schema.json` describes this one. */
 export const SCHEMA_VERSION = 1;

@@ -69,6 +69,7 @@ describe("a failing run", () => {
       "\t\t-[✓] (1, 2, 3) matches (1, 2, 3)",
       "\t\t-[x] values not close enough (atol: 0.0001)",
       "\t\t\t- right-padded: max |difference| 0.25 is above 0.0001; first at (0, 1, 1): 0.25, expected 0",
+      expect.stringMatching(/^\t- reference: checkpoint/),
       "Validation failed: 1 of 2 input sets (right-padded), the model was not saved",
     ]);
   });

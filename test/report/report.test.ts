@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { Ajv2020 } from "ajv/dist/2020.js";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { packageSize } from "../../src/report/package-size.ts";
+import { packageSize } from "../../src/coreml/package-size.ts";
 import { makeReport, type Report, SCHEMA_VERSION } from "../../src/report/report.ts";
 import { inputSuite } from "../../src/validate/input-suite.ts";
 import { validatePackage } from "../../src/validate/validate.ts";
