@@ -1,5 +1,5 @@
 import { basename, join } from "node:path";
-import { buildGraph } from "./build/graph.ts";
+import { buildGraph } from "./assembly/graph.ts";
 import type { Checkpoint } from "./checkpoint/checkpoint.ts";
 import { weightsSha256 } from "./checkpoint/hash.ts";
 import { openCheckpoint } from "./checkpoint/open.ts";

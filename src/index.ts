@@ -3,7 +3,7 @@
 export type { Architecture, Build, Head, ImageTraits, TextTraits } from "./architectures/architecture.ts";
 export { defineArchitecture } from "./architectures/architecture.ts";
 export { c } from "./architectures/config.ts";
-export { buildGraph } from "./build/graph.ts";
+export { buildGraph } from "./assembly/graph.ts";
 export type { Checkpoint, TensorSource } from "./checkpoint/checkpoint.ts";
 export { openCheckpoint } from "./checkpoint/open.ts";
 export { type Conversion, type ConvertedPackage, type ConvertOptions, convert } from "./convert.ts";

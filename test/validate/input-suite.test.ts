@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { buildGraph } from "../../src/build/graph.ts";
+import { buildGraph } from "../../src/assembly/graph.ts";
 import type { PlanOptions } from "../../src/options.ts";
 import type { Plan, PlannedTensor } from "../../src/plan.ts";
 import { feedsOf } from "../../src/run/feeds.ts";

@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { buildGraph } from "../../src/build/graph.ts";
+import { buildGraph } from "../../src/assembly/graph.ts";
 import { writePackage } from "../../src/coreml/write-package.ts";
 import { ops } from "../../src/mil/ops/index.ts";
 import type { Func } from "../../src/mil/program.ts";
