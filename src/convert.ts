@@ -65,11 +65,12 @@ export async function convert(model: string, options: ConvertOptions): Promise<C
     const planned = await withHash(makePlan(checkpoint, options), checkpoint, options);
     const diagnostics = [...checkpoint.diagnostics, ...planned.diagnostics];
     const names = planned.plans.map((plan) => fileName(plan, options));
+    // First, so that what a killed run left is put right before anything is said about the output.
+    using staging = new Staging(options.output);
     refuseExisting(
       names.map((n) => join(options.output, n)),
       options.overwrite ?? false,
     );
-    using staging = new Staging(options.output);
     const tried: ReportedPackage[] = [];
     for (const [i, plan] of planned.plans.entries()) {
       const made = await makePackage(plan, planned, checkpoint, staging, names[i] as string, options);
