@@ -3,10 +3,10 @@ import { addDims } from "../mil/dim.ts";
 import type { Tensor } from "../mil/tensor.ts";
 import { activations } from "../nn/activations.ts";
 import { attend, causalBias, mergeHeads, paddingBias, splitHeads, withPast } from "../nn/attention.ts";
-import { embedding, layerNorm, linear, positions, tokenAt } from "../nn/layers.ts";
+import { embedding, layerNorm, linear, positions, stacked, tokenAt } from "../nn/layers.ts";
 import { keyDistances, queryDistances } from "../nn/relative-positions.ts";
 import type { Weights } from "../nn/weights.ts";
-import { type Build, defineArchitecture } from "./architecture.ts";
+import { type Build, defineArchitecture, type TextTraits } from "./architecture.ts";
 import { type Config, c, divisible } from "./config.ts";
 
 const config = {
@@ -47,22 +47,7 @@ export const bert = defineArchitecture({
       /(^|\.)position_embeddings\./,
     ],
   },
-  traits: (cfg) => ({
-    kind: "text",
-    maxLength: cfg.max_position_embeddings,
-    vocabulary: cfg.vocab_size,
-    segments: cfg.type_vocab_size,
-    pooler: "pooler",
-    ...(cfg.is_decoder
-      ? {
-          cache: {
-            layers: cfg.num_hidden_layers,
-            heads: cfg.num_attention_heads,
-            headSize: cfg.hidden_size / cfg.num_attention_heads,
-          },
-        }
-      : {}),
-  }),
+  traits,
   heads: {
     "feature-extraction": (b) => {
       const hidden = encoder(b);
@@ -80,17 +65,32 @@ export const bert = defineArchitecture({
   },
 });
 
-/** [b, s, hidden] behind the last layer. */
-function encoder(b: B): Tensor {
-  const { config: cfg, base } = b;
-  let x = embeddings(b, base.at("embeddings"));
-  const [ids, mask] = [b.inputs.input_ids as Tensor, b.inputs.attention_mask];
-  const bias = cfg.is_decoder ? causalBias(ids, mask, b.pastLength, ids.dim(1)) : mask && paddingBias(mask);
-  for (let i = 0; i < cfg.num_hidden_layers; i++) x = layer(b, base.at("encoder.layer", i), x, bias, i);
-  return x;
+export function traits(cfg: B["config"]): TextTraits {
+  const { num_hidden_layers: layers, num_attention_heads: heads } = cfg;
+  return {
+    kind: "text",
+    maxLength: cfg.max_position_embeddings,
+    vocabulary: cfg.vocab_size,
+    segments: cfg.type_vocab_size,
+    pooler: "pooler",
+    ...(cfg.is_decoder ? { cache: { layers, heads, headSize: cfg.hidden_size / heads } } : {}),
+  };
 }
 
-function embeddings(b: B, w: Weights): Tensor {
+/**
+ * [b, s, hidden] behind the last layer.
+ * @param placed the position embeddings [b or 1, s, hidden] out of their table, where positions are absolute
+ */
+export function encoder(b: B, placed: (table: Weights) => Tensor = (table) => inOrder(b, table)): Tensor {
+  const { config: cfg, base } = b;
+  const embedded = b.graph.scoped(base.at("embeddings").path, () => embeddings(b, base.at("embeddings"), placed));
+  const [ids, mask] = [b.inputs.input_ids as Tensor, b.inputs.attention_mask];
+  const bias = cfg.is_decoder ? causalBias(ids, mask, b.pastLength, ids.dim(1)) : mask && paddingBias(mask);
+  const layers = base.at("encoder.layer");
+  return stacked(embedded, layers, cfg.num_hidden_layers, (x, w, i) => layer(b, w, x, bias, i));
+}
+
+function embeddings(b: B, w: Weights, placed: (table: Weights) => Tensor): Tensor {
   const { config: cfg } = b;
   const ids = b.inputs.input_ids as Tensor;
   let x = embedding(ids, w.at("word_embeddings"), cfg.vocab_size, cfg.hidden_size);
@@ -104,19 +104,15 @@ function embeddings(b: B, w: Weights): Tensor {
         : positions(ids, segments.get("weight", [cfg.type_vocab_size, cfg.hidden_size]), segments, 0, 1),
     );
   } else segments.skip("weight");
-  if (cfg.position_embedding_type === "absolute") {
-    const table = w.at("position_embeddings");
-    x = x.add(
-      positions(
-        ids,
-        table.get("weight", [cfg.max_position_embeddings, cfg.hidden_size]),
-        table,
-        b.pastLength,
-        ids.dim(1),
-      ),
-    );
-  }
+  if (cfg.position_embedding_type === "absolute") x = x.add(placed(w.at("position_embeddings")));
   return layerNorm(x, w.at("LayerNorm"), cfg.layer_norm_eps);
+}
+
+/** Token i of a call stands at position past + i, padding or not. */
+function inOrder(b: B, w: Weights): Tensor {
+  const { max_position_embeddings: rows, hidden_size: width } = b.config;
+  const ids = b.inputs.input_ids as Tensor;
+  return positions(ids, w.get("weight", [rows, width]), w, b.pastLength, ids.dim(1));
 }
 
 function layer(b: B, w: Weights, x: Tensor, bias: Tensor | undefined, index: number): Tensor {
@@ -162,7 +158,7 @@ function attention(b: B, w: Weights, x: Tensor, bias: Tensor | undefined, index:
 }
 
 /** tanh of a dense layer over the first token, [b, hidden]. */
-function pooled(b: B, hidden: Tensor): Tensor {
+export function pooled(b: B, hidden: Tensor): Tensor {
   const w = b.base.at("pooler.dense");
   return b.graph.scoped(b.base.at("pooler").path, () => linear(tokenAt(hidden, 0), w, b.config.hidden_size).tanh());
 }

@@ -2,7 +2,7 @@
 import type { Tensor } from "../mil/tensor.ts";
 import { activations } from "../nn/activations.ts";
 import { attend, mergeHeads, paddingBias, splitHeads } from "../nn/attention.ts";
-import { embedding, layerNorm, linear, positions, tokenAt } from "../nn/layers.ts";
+import { embedding, layerNorm, linear, positions, stacked, tokenAt } from "../nn/layers.ts";
 import { sinusoidalTable } from "../nn/sinusoidal.ts";
 import type { Weights } from "../nn/weights.ts";
 import { type Build, defineArchitecture } from "./architecture.ts";
@@ -64,9 +64,9 @@ export const distilbert = defineArchitecture({
 function encoder(b: B): Tensor {
   const mask = b.inputs.attention_mask;
   const bias = mask && paddingBias(mask);
-  let x = embeddings(b, b.base.at("embeddings"));
-  for (let i = 0; i < b.config.n_layers; i++) x = layer(b, b.base.at("transformer.layer", i), x, bias);
-  return x;
+  const w = b.base.at("embeddings");
+  const embedded = b.graph.scoped(w.path, () => embeddings(b, w));
+  return stacked(embedded, b.base.at("transformer.layer"), b.config.n_layers, (h, at) => layer(b, at, h, bias));
 }
 
 function embeddings(b: B, w: Weights): Tensor {

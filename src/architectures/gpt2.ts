@@ -3,7 +3,7 @@ import type { Dim } from "../mil/dim.ts";
 import type { Tensor } from "../mil/tensor.ts";
 import { activations } from "../nn/activations.ts";
 import { attentionWeights, causalBias, mergeHeads, splitHeads, withPast } from "../nn/attention.ts";
-import { conv1d, embedding, layerNorm, linear, positions, range, tokenAt } from "../nn/layers.ts";
+import { conv1d, embedding, layerNorm, linear, positions, range, stacked, tokenAt } from "../nn/layers.ts";
 import type { Weights } from "../nn/weights.ts";
 import { type Build, defineArchitecture } from "./architecture.ts";
 import { type Config, c, divisible } from "./config.ts";
@@ -70,7 +70,7 @@ function decoder(b: B): Tensor {
   const placed = positions(ids, places.get("weight", [cfg.n_positions, cfg.n_embd]), places, b.pastLength, length);
   let x = embedding(ids, base.at("wte"), cfg.vocab_size, cfg.n_embd).add(placed);
   const bias = causalBias(ids, b.inputs.attention_mask, b.pastLength, length);
-  for (let i = 0; i < cfg.n_layer; i++) x = block(b, base.at("h", i), x, bias, i);
+  x = stacked(x, base.at("h"), cfg.n_layer, (h, w, i) => block(b, w, h, bias, i));
   return layerNorm(x, base.at("ln_f"), cfg.layer_norm_epsilon);
 }
 

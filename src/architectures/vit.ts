@@ -3,7 +3,7 @@ import { fail } from "../diagnostics.ts";
 import type { Tensor } from "../mil/tensor.ts";
 import { activations } from "../nn/activations.ts";
 import { attend, mergeHeads, splitHeads } from "../nn/attention.ts";
-import { layerNorm, linear, tokenAt } from "../nn/layers.ts";
+import { layerNorm, linear, stacked, tokenAt } from "../nn/layers.ts";
 import { gridOf, patchEmbedding, resizedPositions, type Size, sizeOf } from "../nn/patches.ts";
 import type { Weights } from "../nn/weights.ts";
 import type { LazyTensor } from "../tensor/tensor.ts";
@@ -65,8 +65,8 @@ export const vit = defineArchitecture({
 /** [1, 1 + patches, hidden] behind the last norm. */
 function encoder(b: B): Tensor {
   const { config: cfg, base } = b;
-  let x = embeddings(b, base.at("embeddings"));
-  for (let i = 0; i < cfg.num_hidden_layers; i++) x = layer(b, base.at("encoder.layer", i), x);
+  const embedded = b.graph.scoped(base.at("embeddings").path, () => embeddings(b, base.at("embeddings")));
+  const x = stacked(embedded, base.at("encoder.layer"), cfg.num_hidden_layers, (h, w) => layer(b, w, h));
   return layerNorm(x, base.at("layernorm"), cfg.layer_norm_eps);
 }
 
@@ -105,10 +105,10 @@ function positionTable(cfg: Settings, w: Weights, image: Size): LazyTensor {
     fail(
       "unsupported",
       "option.image_size",
-      `positions of ${from.join("x")} patches of ${patch.join("x")} pixels cannot be interpolated to ${image.join("x")}`,
+      `positions of ${from.join("x")} patches of ${patch.join("x")} px cannot be interpolated to ${image.join("x")}`,
       {
         path: "--image-size",
-        hint: `Transformers does it for a square grid and one number as patch_size; leave the size at ${trained.join("x")}`,
+        hint: `Transformers takes a square grid and one number as patch_size; leave the size at ${trained.join("x")}`,
       },
     );
   }
@@ -158,7 +158,7 @@ function reconstruction(b: B): Tensor {
   if (cfg.patch_size !== stride) {
     refuse(
       "encoder_stride",
-      `is ${stride}, expected patch_size, ${JSON.stringify(cfg.patch_size)}: Transformers rebuilds the image patch by patch`,
+      `is ${stride}, expected patch_size, ${JSON.stringify(cfg.patch_size)}: patches are rebuilt one by one`,
     );
   }
   const image = imageSize(b);

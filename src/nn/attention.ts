@@ -16,12 +16,11 @@ export interface KeyValue {
 
 /** [b, t] of 1 and 0 -> [b, 1, 1, t] to be added to scores: 0 where a key may be seen. */
 export function paddingBias(mask: Tensor): Tensor {
-  return mask
-    .cast({ dtype: "fp32" })
-    .expand_dims({ axes: [1, 2] })
-    .sub(1)
-    .mul(FORBIDDEN);
+  return mask.graph.scoped(mask.name, () => forbidding(mask.cast({ dtype: "fp32" }).expand_dims({ axes: [1, 2] })));
 }
+
+/** 0 where `seen` is 1, and far below zero where it is 0. */
+const forbidding = (seen: Tensor): Tensor => seen.sub(1).mul(FORBIDDEN);
 
 /**
  * The bias of a decoder: query i, standing at position `past + i`, sees keys up to itself, and of those the ones the
@@ -34,7 +33,7 @@ export function causalBias(at: Tensor, mask: Tensor | undefined, past: Dim, coun
   const column = range(at, 0, total).expand_dims({ axes: [0] });
   const causal = row.greater_equal(column).expand_dims({ axes: [0, 1] });
   const seen = mask ? causal.logical_and(mask.cast({ dtype: "bool" }).expand_dims({ axes: [1, 2] })) : causal;
-  return seen.cast({ dtype: "fp32" }).sub(1).mul(FORBIDDEN);
+  return forbidding(seen.cast({ dtype: "fp32" }));
 }
 
 /** [b, s, heads · d] -> [b, heads, s, d]. */

@@ -69,3 +69,18 @@ export function tokenAt(x: Tensor, i: number): Tensor {
     squeeze_mask: [false, true, false],
   });
 }
+
+/** x through `count` layers at `w.0`, `w.1`, …; operations without weights of their own carry their layer's name. */
+export function stacked(
+  x: Tensor,
+  w: Weights,
+  count: number,
+  layer: (x: Tensor, w: Weights, i: number) => Tensor,
+): Tensor {
+  let y = x;
+  for (let i = 0; i < count; i++) {
+    const at = w.at(i);
+    y = x.graph.scoped(at.path, () => layer(y, at, i));
+  }
+  return y;
+}

@@ -1,5 +1,5 @@
 import { expect } from "vitest";
-import { buildGraph } from "../../src/build/graph.ts";
+import { buildGraph } from "../../src/assembly/graph.ts";
 import type { Model } from "../../src/coreml/package.ts";
 import { ConversionError, type Diagnostic } from "../../src/diagnostics.ts";
 import type { PlanOptions } from "../../src/options.ts";
