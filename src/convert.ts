@@ -9,7 +9,7 @@ import { type Diagnostic, fail } from "./diagnostics.ts";
 import { environment } from "./environment.ts";
 import { ops } from "./mil/ops/index.ts";
 import { verify } from "./mil/verify.ts";
-import type { PlanOptions } from "./options.ts";
+import type { ConversionSettings } from "./options.ts";
 import { halfPrecision, type OnCast } from "./passes/half-precision.ts";
 import type { Plan } from "./plan.ts";
 import { makePlan, type Planned } from "./planning/make-plan.ts";
@@ -18,20 +18,13 @@ import { makeReport, type Report, type ReportedPackage } from "./report/report.t
 import { refuseExisting, Staging } from "./staging.ts";
 import type { CastStatistics } from "./tensor/cast-statistics.ts";
 import type { Verdict } from "./validate/verdict.ts";
-import { type Made, type ValidationOptions, validatePlanned } from "./validate-planned.ts";
+import { type Made, validatePlanned } from "./validate-planned.ts";
 
-export interface ConvertOptions extends PlanOptions, ValidationOptions {
+/** Everything the command line can say, and what only a program can. */
+export interface ConvertOptions extends ConversionSettings {
   /** The folder packages go to. */
   readonly output: string;
-  /** File name of the package. Default `Model`. */
-  readonly name?: string;
-  readonly overwrite?: boolean;
-  /** Default true. Without it the verdict is `not run`. */
-  readonly validate?: boolean;
-  /** Leave a package that fails at its place. */
-  readonly keepFailed?: boolean;
-  /** Put the SHA-256 of the weights into the metadata. Costs more than converting. */
-  readonly hashWeights?: boolean;
+  readonly signal?: AbortSignal;
   readonly onProgress?: (progress: Progress) => void;
 }
 

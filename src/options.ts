@@ -23,6 +23,8 @@ export interface Option<T = unknown, S extends Stage = Stage> {
   readonly stage: S;
   readonly group: string;
   readonly help: string;
+  /** What the flag says that switches off what is on by default. */
+  readonly off?: string;
   /** What is done without it. */
   readonly default?: T | string;
   /** The flag where it is not the key in kebab-case. */
@@ -48,7 +50,7 @@ const executor = option(
   choice("name", ["auto", "onnxruntime", "coreml"]),
   "pipeline",
   "Execution",
-  "what runs the package; auto: Core ML on macOS, ONNX Runtime elsewhere",
+  "what runs the package; auto: ONNX Runtime (coreml is not available in this version)",
   { default: "auto" },
 );
 const timeLimit = option(
@@ -96,13 +98,31 @@ export const options = {
         default: "pt",
       },
     ),
-    revision: option(text("revision"), "pipeline", "Model", "branch, tag or commit of a model on the Hub", {
-      default: "main",
-    }),
-    cacheDir: option(text("folder"), "pipeline", "Model", "where models of the Hub are kept", {
-      default: "the Hub's own cache",
-    }),
-    offline: option(onOff, "pipeline", "Model", "use what is in the cache, ask no server", { default: false }),
+    revision: option(
+      text("revision"),
+      "pipeline",
+      "Hub (not available in this version)",
+      "branch, tag or commit of a model on the Hub",
+      {
+        default: "main",
+      },
+    ),
+    cacheDir: option(
+      text("folder"),
+      "pipeline",
+      "Hub (not available in this version)",
+      "where models of the Hub are kept",
+      {
+        default: "the Hub's own cache",
+      },
+    ),
+    offline: option(
+      onOff,
+      "pipeline",
+      "Hub (not available in this version)",
+      "use what is in the cache, ask no server",
+      { default: false },
+    ),
 
     usePast: option(onOff, "plan", "Interface", "a decoder that takes and gives keys and values of earlier tokens", {
       default: false,
@@ -112,15 +132,13 @@ export const options = {
       "plan",
       "Interface",
       "with --use-past: a second package for the first call, which has no past",
-      {
-        default: true,
-      },
+      { default: true, off: "with --use-past: no second package for the first call, which has no past" },
     ),
     emptyPast: option(
       onOff,
-      "pipeline",
+      "plan",
       "Interface",
-      "with --use-past: let the past be empty instead (unproven on a Mac)",
+      "with --use-past: allow an empty past and make its inputs optional (nobody has seen a Mac accept that)",
       {
         default: false,
       },
@@ -147,9 +165,7 @@ export const options = {
       "plan",
       "Interface",
       "the input attention_mask; without it every token is attended to",
-      {
-        default: true,
-      },
+      { default: true, off: "leave the input attention_mask out: every token is attended to" },
     ),
     choices: option(count("N"), "plan", "Interface", "choices of a multiple-choice model", {
       default: "num_labels of config.json",
@@ -207,15 +223,13 @@ export const options = {
       "pipeline",
       "Validation",
       "run the package and compare it; without it the verdict is `not run`",
-      {
-        default: true,
-      },
+      { default: true, off: "do not run the package and compare it; the verdict is `not run`" },
     ),
     reference: option(
       text<"auto" | "onnx" | "checkpoint" | (string & {})>("reference"),
       "pipeline",
       "Validation",
-      "what the package is compared with: checkpoint (our float32 graph over the checkpoint's own weights), a safetensors file of in/<input> and out/<output> you saved, onnx (the repository's own file), or auto",
+      "what the package is compared with: checkpoint (our float32 graph over the checkpoint's own weights), a safetensors file of in/<input> and out/<output> you saved, or auto: checkpoint (onnx, the repository's own file, is not available in this version)",
       { default: "auto" },
     ),
     atol: option(positive("N"), "pipeline", "Validation", "largest absolute difference that passes", {

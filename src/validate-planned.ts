@@ -4,6 +4,7 @@ import type { Model } from "./coreml/package.ts";
 import type { PackageSize } from "./coreml/package-size.ts";
 import type { Interface } from "./mil/interface.ts";
 import type { Func } from "./mil/program.ts";
+import type { ConversionSettings } from "./options.ts";
 import type { Plan } from "./plan.ts";
 import type { Planned } from "./planning/make-plan.ts";
 import type { Progress } from "./progress.ts";
@@ -18,18 +19,8 @@ import type { PackageValidation } from "./validate/package-validation.ts";
 import { checkpointReference, type Reference, type UnavailableReference } from "./validate/reference.ts";
 import { openTokenizer } from "./validate/tokenizer.ts";
 import { validatePackage } from "./validate/validate.ts";
-import type { ExecutorName } from "./validate/verdict.ts";
 
-export interface ValidationOptions {
-  /** Default true. Without it the verdict is `not run`. */
-  readonly validate?: boolean;
-  /** What the package is compared with: `checkpoint`, or a safetensors file of inputs and outputs. Default `auto`. */
-  readonly reference?: "auto" | "checkpoint" | "onnx" | (string & {});
-  readonly executor?: "auto" | ExecutorName;
-  /** Replaces the default tolerance. */
-  readonly atol?: number;
-  /** Seconds that loading a package, or one call, may take. */
-  readonly timeLimit?: number;
+export interface ValidationOptions extends ConversionSettings {
   readonly signal?: AbortSignal;
   readonly onProgress?: (progress: Progress) => void;
 }
@@ -61,7 +52,8 @@ const HALF_RANGE_CALLS = 2;
 export async function validatePlanned(made: Made, options: ValidationOptions): Promise<Tried> {
   const { plan, planned, checkpoint, path } = made;
   const name = basename(path);
-  const { tokenizer, diagnostics } = openTokenizer((name) => checkpoint.file(name));
+  const usesTokenizer = options.preprocessor !== "feature_extractor";
+  const { tokenizer, diagnostics } = openTokenizer((name) => (usesTokenizer ? checkpoint.file(name) : undefined));
   const { traits } = planned;
   const suite = inputSuite(plan, {
     ...(traits.kind === "text" ? { vocabulary: traits.vocabulary, segments: traits.segments ?? 1 } : {}),

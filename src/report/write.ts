@@ -38,6 +38,6 @@ export function writeReport(report: Report, path: string): void {
     renameSync(partial, path);
   } catch (cause) {
     rmSync(partial, { force: true });
-    fail("usage", "report.write", `cannot write the report: ${(cause as Error).message}`, { path });
+    fail("output", "report.write", `cannot write the report: ${(cause as Error).message}`, { path });
   }
 }
