@@ -1,7 +1,8 @@
 // MILBlob storage v2: https://github.com/apple/coremltools/blob/9.0/mlmodel/src/MILBlob/Blob/StorageFormat.hpp
-import { closeSync, ftruncateSync, openSync, readSync, writeSync } from "node:fs";
+import { closeSync, ftruncateSync, openSync, writeSync } from "node:fs";
 import { fail } from "../diagnostics.ts";
 import { bitsOf, byteLength, type DType, elementCount } from "../tensor/dtype.ts";
+import { RandomAccessFile } from "../tensor/random-access-file.ts";
 import type { LazyTensor } from "../tensor/tensor.ts";
 import { blobCode, blobDType } from "./dtypes.ts";
 
@@ -91,17 +92,13 @@ function metadata(tensor: LazyTensor, size: number, count: number, offset: numbe
 
 /** A weight file opened for reading. Tensors stay on disk until they are read. */
 export class BlobReader {
-  readonly path: string;
-  private readonly file: number;
-  private readonly size: number;
+  private readonly file: RandomAccessFile;
 
-  /** @throws ConversionError `package.weights` when the header is not that of a weight file */
-  constructor(path: string, size: number) {
-    this.path = path;
-    this.size = size;
-    this.file = openSync(path, "r");
+  /** @throws ConversionError `package.weights` when the header is not that of a weight file, `file.*` */
+  constructor(path: string) {
+    this.file = new RandomAccessFile(path);
     try {
-      const version = this.view(0, ALIGNMENT).getUint32(4, true);
+      const version = this.view(0).getUint32(4, true);
       if (version !== VERSION) this.broken(`version ${version}, expected ${VERSION}`);
     } catch (cause) {
       this.close();
@@ -110,22 +107,16 @@ export class BlobReader {
   }
 
   private broken(what: string): never {
-    return fail("unreadable", "package.weights", what, { path: this.path });
+    return fail("unreadable", "package.weights", what, { path: this.file.path });
   }
 
-  private view(offset: number, length: number): DataView {
-    if (offset < 0 || offset + length > this.size) this.broken(`bytes ${offset} to ${offset + length} of ${this.size}`);
-    const bytes = new Uint8Array(length);
-    this.fill(offset, bytes);
+  /** Header or metadata. */
+  private view(offset: number): DataView {
+    const end = offset + ALIGNMENT;
+    if (offset < 0 || end > this.file.size) this.broken(`bytes ${offset} to ${end} of ${this.file.size}`);
+    const bytes = new Uint8Array(ALIGNMENT);
+    this.file.read(offset, bytes);
     return new DataView(bytes.buffer);
-  }
-
-  private fill(offset: number, out: Uint8Array): void {
-    for (let done = 0; done < out.length; ) {
-      const n = readSync(this.file, out, done, out.length - done, offset + done);
-      if (n === 0) this.broken(`ends at byte ${offset + done}`);
-      done += n;
-    }
   }
 
   /**
@@ -134,7 +125,7 @@ export class BlobReader {
    */
   tensor(offset: number, dtype: DType, shape: readonly number[]): LazyTensor {
     if (offset % ALIGNMENT !== 0) this.broken(`blob offset ${offset} is no multiple of ${ALIGNMENT}`);
-    const meta = this.view(offset, ALIGNMENT);
+    const meta = this.view(offset);
     if (meta.getUint32(0, true) !== SENTINEL) this.broken(`no blob at offset ${offset}`);
     const found = blobDType(meta.getUint32(4, true));
     if (found !== dtype)
@@ -144,18 +135,18 @@ export class BlobReader {
     const [size, start] = [Number(meta.getBigUint64(8, true)), Number(meta.getBigUint64(16, true))];
     const expected = byteLength(dtype, elementCount(shape));
     if (size !== expected) this.broken(`blob at ${offset} has ${size} bytes, ${dtype} [${shape}] has ${expected}`);
-    if (start < 0 || start + size > this.size)
-      this.broken(`blob at ${offset} reaches from ${start} to ${start + size} of ${this.size}`);
+    if (start + size > this.file.size)
+      this.broken(`blob at ${offset} reaches from ${start} to ${start + size} of ${this.file.size}`);
     return {
       dtype,
       shape,
       key: `blob@${offset}`,
-      at: { path: this.path, offset: start },
-      read: (from, _, out) => this.fill(start + Math.floor((from * bitsOf[dtype]) / 8), out),
+      at: { path: this.file.path, offset: start },
+      read: (from, _, out) => this.file.read(start + Math.floor((from * bitsOf[dtype]) / 8), out),
     };
   }
 
   close(): void {
-    closeSync(this.file);
+    this.file.close();
   }
 }

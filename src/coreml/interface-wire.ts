@@ -65,13 +65,16 @@ function writeArray(f: TensorFeature): WireArrayType {
     ...(flexible.kind === "enumerated"
       ? { enumeratedShapes: { shapes: flexible.shapes.map((shape) => ({ shape: [...shape] })) } }
       : {}),
-    ...(value === undefined
-      ? {}
-      : f.dtype === "int32" || f.dtype === "int8"
-        ? { intDefaultValue: value }
-        : { floatDefaultValue: value }),
+    ...(value === undefined ? {} : { [defaultFieldOf(f.dtype)]: value }),
   };
 }
+
+const defaultFieldOf = (dtype: TensorFeature["dtype"]): keyof WireArrayType =>
+  dtype === "int32" || dtype === "int8"
+    ? "intDefaultValue"
+    : dtype === "fp64"
+      ? "doubleDefaultValue"
+      : "floatDefaultValue";
 
 function writeImage(f: ImageFeature): WireImageType {
   const flexible = f.flexibility;

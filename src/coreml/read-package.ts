@@ -31,20 +31,14 @@ export interface OpenPackage extends Model, Disposable {
 export function readPackage(path: string, table: OpTable): OpenPackage {
   const modelPath = locate(path);
   const wire = decode(modelPath);
-  const blobs = new Map<string, BlobReader>();
-  const close = (): void => {
-    for (const b of blobs.values()) b.close();
-    blobs.clear();
-  };
+  let weights: BlobReader | undefined;
+  const close = (): void => weights?.close();
   const open = (): BlobReader => {
+    if (weights) return weights;
     const file = join(dirname(modelPath), "weights", "weight.bin");
-    let reader = blobs.get(file);
-    if (!reader) {
-      if (!existsSync(file)) fail("unreadable", "package.weights", "the weight file is missing", { path: file });
-      reader = new BlobReader(inside(path, file), statSync(file).size);
-      blobs.set(file, reader);
-    }
-    return reader;
+    if (!existsSync(file)) fail("unreadable", "package.weights", "the weight file is missing", { path: file });
+    weights = new BlobReader(inside(path, file));
+    return weights;
   };
   try {
     const { program: programWire, ...rest } = parts(wire, path);
@@ -65,12 +59,12 @@ export function readPackage(path: string, table: OpTable): OpenPackage {
 
 /** The specification's file, by the manifest. */
 function locate(path: string): string {
-  const manifest = join(path, "Manifest.json");
   if (!existsSync(path)) fail("unreadable", "package.missing", "no such package", { path });
-  if (!existsSync(manifest)) {
+  if (!existsSync(join(path, "Manifest.json"))) {
     const hint = path.endsWith(".mlmodel") ? "a bare .mlmodel is no package" : "expected a folder with a Manifest.json";
     fail("unreadable", "package.manifest", "has no Manifest.json", { path, hint });
   }
+  const manifest = inside(path, join(path, "Manifest.json"));
   if (statSync(manifest).size > MAX_MANIFEST)
     fail("unreadable", "package.manifest", `is larger than ${MAX_MANIFEST} bytes`, { path: manifest });
   let json: unknown;
@@ -82,18 +76,19 @@ function locate(path: string): string {
   const model = join(path, modelPathOf(json, manifest));
   if (!existsSync(model))
     fail("unreadable", "package.model", "the manifest names a model that is missing", { path: model });
-  const { size } = statSync(model);
+  const real = inside(path, model);
+  const { size } = statSync(real);
   if (size > MAX_SPECIFICATION)
     fail("unreadable", "package.model", `is ${size} bytes, more than ${MAX_SPECIFICATION}`, { path: model });
-  return inside(path, model);
+  return real;
 }
 
-/** The real path of a file that must lie in the package. */
+/** The real path of a regular file that must lie in the package. */
 function inside(root: string, file: string): string {
   const [realRoot, real] = [realpathSync(root), realpathSync(file)];
-  return real.startsWith(realRoot + sep)
-    ? real
-    : fail("unreadable", "package.escape", `leads out of the package, to ${real}`, { path: file });
+  if (!real.startsWith(realRoot + sep))
+    fail("unreadable", "package.escape", `leads out of the package, to ${real}`, { path: file });
+  return statSync(real).isFile() ? real : fail("unreadable", "package.file", "is no regular file", { path: file });
 }
 
 function decode(path: string): WireModel {

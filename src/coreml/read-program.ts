@@ -65,13 +65,26 @@ function readFunction(name: string, wire: WireFunction, described: Interface, re
   const inputs = (wire.inputs ?? []).map((i) => {
     const feature =
       features.get(i.name ?? "") ??
-      fail("unreadable", "package.interface", `input '${i.name}' has no description`, { path: where });
+      fail("unreadable", "package.interface", `input '${i.name ?? ""}' has no description`, { path: where });
     return define(
       scope,
       readValue(i, (axis) => openInput(feature, axis, reading.unifier), where),
     );
   });
-  return { name, target, inputs, body: readBlock(body, scope, { ...reading, where }, target, 0) };
+  const block = readBlock(body, scope, { ...reading, where }, target, 0);
+  const absent = (names: Iterable<string>, values: readonly Value[], kind: string): void => {
+    for (const described of names) {
+      if (!values.some((v) => v.name === described))
+        fail("unreadable", "package.interface", `the function has no ${kind} '${described}'`, { path: where });
+    }
+  };
+  absent(features.keys(), inputs, "input");
+  absent(
+    described.outputs.map((f) => f.name),
+    block.outputs,
+    "output",
+  );
+  return { name, target, inputs, body: block };
 }
 
 /** An open dimension of an input: named after it, bounded by its description. */

@@ -45,6 +45,13 @@ const featureTypes: Messages = {
   },
 };
 
+/** Numbers of which at most one is there, and 0 is there, too. */
+const oneofs: Readonly<Record<string, protobuf.IType["oneofs"]>> = {
+  ArrayFeatureType: {
+    defaultOptionalValue: { oneof: ["intDefaultValue", "floatDefaultValue", "doubleDefaultValue"] },
+  },
+};
+
 const model: Messages = {
   FeatureDescription: { name: [1, "string"], shortDescription: [2, "string"], type: [3, "FeatureType"] },
   Metadata: {
@@ -172,6 +179,7 @@ function nested(messages: Messages): Record<string, protobuf.IType> {
     Object.entries(messages).map(([name, fields]) => [
       name,
       {
+        ...(oneofs[name] ? { oneofs: oneofs[name] } : {}),
         fields: Object.fromEntries(
           Object.entries(fields).map(([field, [id, type, rule]]) => [
             field,

@@ -71,6 +71,8 @@ export function readType(wire: WireType | undefined, fresh: (axis: number) => Di
 
 // ---- values
 
+/** The one weight file a package has. */
+const WEIGHT_FILE = "@model_path/weights/weight.bin";
 /** Fewer elements than this stay in the protobuf, as coremltools has it. */
 const MIN_BLOB = 10;
 const inBlobAlways: ReadonlySet<DType> = new Set(["fp16", "fp32", "int8", "uint8"]);
@@ -97,8 +99,7 @@ export function writeConstant(v: Value, target: Target, blob: (t: LazyTensor) =>
   if (constant.kind === "strings")
     return { type, immediateValue: { tensor: { strings: { values: [...constant.values] } } } };
   const { data } = constant;
-  if (standsInBlob(v, data, target))
-    return { type, blobFileValue: { fileName: "@model_path/weights/weight.bin", offset: blob(data) } };
+  if (standsInBlob(v, data, target)) return { type, blobFileValue: { fileName: WEIGHT_FILE, offset: blob(data) } };
   return { type, immediateValue: { tensor: immediate(data) } };
 }
 
@@ -154,8 +155,11 @@ export function readConstant(
   if (type.kind === "list") return readList(wire, type, broken);
   if (type.kind !== "tensor") return broken(`a constant of type ${type.kind}`);
   const shape = type.shape.map((d) => (typeof d === "number" ? d : broken("a constant of unknown shape")));
-  if (wire.blobFileValue)
+  if (wire.blobFileValue) {
+    const { fileName = "" } = wire.blobFileValue;
+    if (fileName !== WEIGHT_FILE) broken(`a constant in '${fileName}', expected '${WEIGHT_FILE}'`);
     return { kind: "tensor", data: blob(integer(wire.blobFileValue.offset), type.dtype, shape), storage: "blob" };
+  }
   const arm = wire.immediateValue?.tensor ?? broken("a constant without a value");
   const count = elementCount(shape);
   if (type.dtype === "string") {

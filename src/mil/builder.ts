@@ -1,13 +1,14 @@
+import { fail } from "../diagnostics.ts";
 import type { DType } from "../tensor/dtype.ts";
 import type { LazyTensor } from "../tensor/tensor.ts";
 import { Call, dtypeFor, isIn } from "./call.ts";
 import { constantValue, literalValue } from "./constants.ts";
 import { type Dim, dimText, type Expr, equalDims, type Length, lengthsOf, mulDims } from "./dim.ts";
 import { explained, inferNode, rowOf } from "./infer.ts";
-import { names } from "./names.ts";
+import { names, sanitised } from "./names.ts";
 import type { Target } from "./opset.ts";
 import type { Param } from "./params.ts";
-import { type Argument, type Block, type Func, type Node, Value } from "./program.ts";
+import { type Argument, allNodes, type Block, type Func, type Node, Value } from "./program.ts";
 import { type OpTable, paramsOf, type Row } from "./row.ts";
 import { type TensorType, type Type, tensorType } from "./types.ts";
 import { strict } from "./unify.ts";
@@ -50,8 +51,11 @@ export class Builder {
     return new Value(name, type, more);
   }
 
-  /** A function input; the name is kept as it is. */
+  /** A function input; the name is kept as it is. @throws ConversionError `name.illegal` */
   input(name: string, type: Type): Value {
+    checkName(name);
+    if (this.inputs.some((i) => i.name === name))
+      fail("usage", "name.taken", "two inputs of this name", { path: name });
     const v = this.makeValue(this.unique(name), type, { content: undefined, constant: undefined });
     this.inputs.push(v);
     return v;
@@ -227,44 +231,84 @@ export class Builder {
     return this.emit("concat", { values: shape.map((d) => this.dim(d)), axis: 0 }, { name })[0] as Value;
   }
 
-  /** A block of a node of its own: nodes made inside `body` go there. */
-  block(body: () => readonly Value[]): Block {
-    const [nodes, computed] = [this.nodes, [...this.computed]];
+  /**
+   * A block of a node of its own: nodes made inside `body` go there.
+   * @param inputs names and types of what the block is given (`while_loop`)
+   */
+  block(
+    body: (inputs: readonly Value[]) => readonly Value[],
+    inputs: readonly Pick<Value, "name" | "type">[] = [],
+  ): Block {
+    const { nodes } = this;
+    const outside = [this.computed, this.weights].map((known) => [known, [...known]] as const);
+    const given = inputs.map((v) =>
+      this.makeValue(this.unique(v.name), v.type, { content: undefined, constant: undefined }),
+    );
     this.nodes = [];
     try {
-      const outputs = body();
-      return { inputs: [], nodes: this.nodes, outputs };
+      const outputs = body(given);
+      return { inputs: given, nodes: this.nodes, outputs };
     } finally {
       this.nodes = nodes;
-      // Sizes computed inside are not seen outside.
-      this.computed.clear();
-      for (const [key, v] of computed) this.computed.set(key, v);
+      // Sizes and weights made inside are not seen outside.
+      for (const [known, before] of outside) {
+        known.clear();
+        for (const [key, v] of before) known.set(key, v);
+      }
     }
   }
 
   /**
    * Closes the function. Outputs take the given names; an output that is an input or is listed twice gets an `identity`,
    * and an input that nothing reads a dead one, both of which Core ML wants.
+   * @throws ConversionError `name.illegal`, `name.taken` for an output that is called like an input
    */
   finish(name: string, outputs: ReadonlyMap<string, Value>): Func {
     const made: Value[] = [];
     for (const [key, v] of outputs) {
       const isFree = !this.inputs.includes(v) && !made.includes(v) && !v.constant;
       const out = isFree ? v : (this.emit("identity", { x: v }, { name: key })[0] as Value);
-      if (out.name !== key) out.name = this.unique(key);
+      if (out.name !== key) this.rename(out, key);
       made.push(out);
     }
-    const used = new Set(this.nodes.flatMap((n) => [...n.inputs.values()].flat()));
+    const all = [...this.allNodes()];
+    const used = new Set([
+      ...all.flatMap((n) => [...n.inputs.values()].flat()),
+      ...all.flatMap((n) => n.blocks.flatMap((b) => b.outputs)),
+    ]);
     for (const v of this.inputs) {
       if (!used.has(v) && v.type.kind === "tensor") this.emit("identity", { x: v }, { name: `${v.name}_tmp` });
     }
     return { name, target: this.target, inputs: this.inputs, body: { inputs: [], nodes: this.nodes, outputs: made } };
   }
 
+  /** An output's name is a promise: an inner value that took it first gives way. */
+  private rename(v: Value, name: string): void {
+    checkName(name);
+    if (this.inputs.some((i) => i.name === name)) {
+      fail("usage", "name.taken", "is the name of an input and of an output", { path: name });
+    }
+    const holders = [...this.allNodes()].flatMap((n) => [...n.outputs, ...n.blocks.flatMap((b) => b.inputs)]);
+    const other = this.unique(name);
+    for (const holder of holders) if (holder.name === name) holder.name = other;
+    v.name = name;
+  }
+
+  private allNodes(): Iterable<Node> {
+    return allNodes({ inputs: [], nodes: this.nodes, outputs: [] });
+  }
+
   /** A scalar constant. */
   scalar(dtype: DType, value: number): Value {
     return this.addConstant(literalValue(this.name("scalar"), dtype, value));
   }
+}
+
+/** Names at the boundary are promises to callers, so they are refused rather than mended. */
+function checkName(name: string): void {
+  if (sanitised(name) === name) return;
+  const message = "cannot be the name of an input or output: expected letters, digits and underscores, no digit first";
+  fail("usage", "name.illegal", message, { path: name, hint: `${sanitised(name)} can` });
 }
 
 const isValues = (v: Given): v is readonly Value[] =>

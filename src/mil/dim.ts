@@ -41,7 +41,15 @@ const atomText = (a: Atom): string =>
 function atomBounds(a: Atom): readonly [min: number, max: number] {
   if (a.kind === "length") return [a.min, a.max];
   if (a.kind === "floorDiv") return [Math.floor(a.of.min / a.by), Math.floor(a.of.max / a.by)];
-  return [a.of.reduce((n, e) => n * e.min, 1), a.of.reduce((n, e) => n * e.max, 1)];
+  // A factor may be negative, so that any of the corners may be the least; and nothing is 0 times what is unbounded.
+  const times = (x: number, y: number): number => (x === 0 || y === 0 ? 0 : x * y);
+  return a.of.reduce<readonly [number, number]>(
+    ([low, high], e) => {
+      const corners = [times(low, e.min), times(low, e.max), times(high, e.min), times(high, e.max)];
+      return [Math.min(...corners), Math.max(...corners)];
+    },
+    [1, 1],
+  );
 }
 
 function linear(terms: readonly Term[], constant: number): Dim {
@@ -99,14 +107,18 @@ export const subDims = (a: Dim, b: Dim): Dim => addDims(a, scale(b, -1));
 export function mulDims(a: Dim, b: Dim): Dim {
   if (typeof a === "number") return scale(b, a);
   if (typeof b === "number") return scale(a, b);
-  const factors = [...factorsOf(a), ...factorsOf(b)].sort((x, y) => (x.text < y.text ? -1 : 1));
-  return of({ kind: "product", of: factors });
+  const { number, exprs } = volume([a, b]);
+  return scale(of({ kind: "product", of: exprs }), number);
 }
 
-function factorsOf(e: Expr): readonly Expr[] {
-  const [only] = e.terms;
-  const isProduct = e.terms.length === 1 && e.constant === 0 && only?.factor === 1 && only.atom.kind === "product";
-  return isProduct ? (only.atom as Product).of : [e];
+/** `2*S*P + …`: the greatest number that divides all of it, and the factors of the rest. */
+function factored(e: Expr): { readonly number: number; readonly exprs: readonly Expr[] } {
+  const common = e.terms.reduce((g, t) => gcd(g, t.factor), Math.abs(e.constant));
+  const [first] = e.terms as [Term];
+  const number = first.factor < 0 ? -common : common;
+  const terms = e.terms.map((t) => ({ ...t, factor: t.factor / number }));
+  const isProduct = terms.length === 1 && e.constant === 0 && first.atom.kind === "product";
+  return { number, exprs: isProduct ? (first.atom as Product).of : [linear(terms, e.constant / number) as Expr] };
 }
 
 /** `floor(d / by)` for a positive integer `by`; what divides exactly is taken out, the rest stays one opaque atom. */
@@ -120,6 +132,13 @@ export function floorDivDims(d: Dim, by: number): Dim {
   );
   const whole = Math.floor(d.constant / by);
   if (typeof rest === "number") return linear(exact, whole);
+  const common = rest.terms.reduce((g, t) => gcd(g, t.factor), by);
+  if (common > 1) {
+    // floor((4*S + 3)/6) is floor((2*S + 1)/3): what is below the common factor makes no difference.
+    const terms = rest.terms.map((t) => ({ ...t, factor: t.factor / common }));
+    const reduced = linear(terms, Math.floor(rest.constant / common));
+    return addDims(linear(exact, whole), floorDivDims(reduced, by / common));
+  }
   return addDims(linear(exact, whole), of({ kind: "floorDiv", of: rest, by }));
 }
 
@@ -133,19 +152,15 @@ export function volume(shape: readonly Dim[]): { readonly number: number; readon
     if (typeof d === "number") number *= d;
     else {
       // n·S counts as n times S, so that [2*S] and [2, S] hold the same number of elements.
-      const common = d.terms.reduce((g, t) => gcd(g, t.factor), Math.abs(d.constant));
-      number *= common;
-      const reduced = linear(
-        d.terms.map((t) => ({ ...t, factor: t.factor / common })),
-        d.constant / common,
-      ) as Expr;
-      exprs.push(...factorsOf(reduced));
+      const factors = factored(d);
+      number *= factors.number;
+      exprs.push(...factors.exprs);
     }
   }
   return { number, exprs: exprs.sort((a, b) => (a.text < b.text ? -1 : 1)) };
 }
 
-const gcd = (a: number, b: number): number => (b === 0 ? Math.abs(a) : gcd(b, a % b));
+export const gcd = (a: number, b: number): number => (b === 0 ? Math.abs(a) : gcd(b, a % b));
 
 /** The dimension `d` for which `volume([d, ...known])` is `volume(total)`, or undefined when no integer form exists. */
 export function divideVolume(total: readonly Dim[], known: readonly Dim[]): Dim | undefined {

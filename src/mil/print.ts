@@ -26,9 +26,11 @@ function printNode(node: Node, indent: string): string {
   const outputs = node.outputs.map((v) => `${v.name}: ${typeText(v.type)}`).join(", ");
   const args = [...node.inputs].map(([name, arg]) => `${name} = ${argumentText(arg)}`).join(", ");
   const keep = node.keep ? ` keep ${node.keep}` : "";
-  const blocks = node.blocks.map(
-    (b) => `${indent}{\n${printBlock(b, `${indent}  `)}${indent}} -> (${b.outputs.map((v) => v.name).join(", ")})\n`,
-  );
+  const blocks = node.blocks.map((b) => {
+    const inputs = b.inputs.map((v) => `${v.name}: ${typeText(v.type)}`).join(", ");
+    const results = b.outputs.map((v) => v.name).join(", ");
+    return `${indent}${inputs ? `(${inputs}) ` : ""}{\n${printBlock(b, `${indent}  `)}${indent}} -> (${results})\n`;
+  });
   return `${indent}${outputs ? `${outputs} = ` : ""}${node.op}(${args})${keep}\n${blocks.join("")}`;
 }
 
@@ -59,7 +61,7 @@ function constantText(v: Value): string {
 
 /** Shortest text that reads back as the same fp32 number. */
 function numberText(n: number): string {
-  if (!Number.isFinite(n) || Number.isInteger(n)) return String(n);
+  if (!Number.isFinite(n) || Number.isSafeInteger(n)) return String(n);
   for (let digits = 1; digits <= 9; digits++) {
     const text = Number(n.toPrecision(digits));
     if (Math.fround(text) === Math.fround(n)) return String(text);

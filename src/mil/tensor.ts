@@ -27,7 +27,7 @@ type MethodOf<R> =
   R extends Row<infer In, infer Options, infer Many>
     ? In extends readonly [] // no operand to call it on: only `graph.op` has it
       ? never
-      : {} extends Named<Options>
+      : Record<never, never> extends Named<Options>
         ? (...args: [...Positional<Rest<In>>, options?: Named<Options>]) => Results<Many>
         : (...args: [...Positional<Rest<In>>, options: Named<Options>]) => Results<Many>
     : never;

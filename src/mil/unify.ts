@@ -1,4 +1,4 @@
-import { addDims, type Dim, equalDims, length, lengthsOf, maxOf, minOf, subDims, substitute } from "./dim.ts";
+import { addDims, type Dim, equalDims, floorDivDims, gcd, length, lengthsOf, subDims, substitute } from "./dim.ts";
 
 /** Decides whether two dimensions are equal, and remembers what had to be assumed for it. */
 export interface Unifier {
@@ -46,9 +46,9 @@ export function unification(): Unifier {
     },
     equal(a, b) {
       const [x, y] = [resolve(a), resolve(b)];
-      const difference = subDims(x, y);
+      const difference = primitive(subDims(x, y));
       if (difference === 0) return x;
-      if (typeof difference === "number") return undefined;
+      if (difference === undefined || typeof difference === "number") return undefined;
       if (difference.min > 0 || difference.max < 0) return undefined;
       // Solve for the youngest length that occurs once, linearly and with factor 1, so that inputs keep their names.
       const age = (t: (typeof difference.terms)[0]): number =>
@@ -59,7 +59,6 @@ export function unification(): Unifier {
         const rest = subDims(difference, { terms: [t], constant: 0, text: t.text, min: 0, max: 0 });
         if (lengthsOf(rest).some((l) => l.name === name)) continue;
         const value = t.factor === 1 ? subDims(0, rest) : rest;
-        if (maxOf(value) < t.atom.min || minOf(value) > t.atom.max) return undefined;
         solved.set(name, narrowed(value, t.atom.min, t.atom.max, solved, free));
         return resolve(x);
       }
@@ -68,14 +67,24 @@ export function unification(): Unifier {
   };
 }
 
+/** What is 0 where `d` is, without the factor its terms share; undefined when no integers make `d` 0 (`2*S - 1`). */
+function primitive(d: Dim): Dim | undefined {
+  if (typeof d === "number") return d;
+  const common = d.terms.reduce((g, t) => gcd(g, t.factor), 0);
+  if (d.constant % common !== 0) return undefined;
+  return floorDivDims(d, common);
+}
+
 /** When one length turns out to be another, what both bounds allow is what remains. */
 function narrowed(value: Dim, min: number, max: number, solved: Map<string, Dim>, free: Map<string, number>): Dim {
   if (typeof value === "number" || value.terms.length !== 1 || value.constant !== 0) return value;
   const [{ atom, factor }] = value.terms as [(typeof value.terms)[0]];
   if (atom.kind !== "length" || factor !== 1 || (atom.min >= min && atom.max <= max)) return value;
-  const name = `${atom.name}'`;
+  let name = `${atom.name}'`;
+  while (free.has(name)) name += "'";
   const tight = length(name, Math.max(atom.min, min), Math.min(atom.max, max));
-  free.set(name, free.size);
+  // As old as the one it stands for: a younger one is solved for before it.
+  free.set(name, free.get(atom.name) ?? 0);
   solved.set(atom.name, tight);
   return addDims(tight, 0);
 }

@@ -61,7 +61,9 @@ function verifyFunction(func: Func, table: OpTable, unifier: Unifier, problems: 
   const top: Scope = new Map();
   for (const v of func.inputs) define(top, v, func.name);
   visit(func.body, top);
-  for (const v of [...func.inputs, ...[...allNodes(func.body)].flatMap((n) => n.outputs)]) settle(v, unifier);
+  const nodes = [...allNodes(func.body)];
+  const inner = nodes.flatMap((n) => [...n.outputs, ...n.blocks.flatMap((b) => b.inputs)]);
+  for (const v of [...func.inputs, ...inner]) settle(v, unifier);
 }
 
 /** Compares what a node declares with what its row infers, and takes the inferred types over. */

@@ -65,12 +65,7 @@ class Halving {
       const convert = (v: Value): Value => (stays || this.staysFull(row, p, node) ? this.inFull(v) : this.inHalf(v));
       given[p.name] = arg instanceof Value ? convert(arg) : arg.map(convert);
     }
-    const blocks = node.blocks.map((b) =>
-      this.builder.block(() => {
-        this.visit(b);
-        return b.outputs.map((v) => this.inFull(v));
-      }),
-    );
+    const blocks = node.blocks.map((b) => this.inside(b));
     const emit = (): readonly Value[] => this.builder.emit(node.op, given, { name: node.name, blocks });
     const outputs = node.keep ? this.builder.inFloat32(emit) : emit();
     node.outputs.forEach((v, i) => {
@@ -78,6 +73,23 @@ class Halving {
       const isHalf = made.type.kind === "tensor" && made.type.dtype === "fp16";
       (isHalf ? this.half : this.full).set(v, made);
     });
+  }
+
+  /** A block, in which the loop's values stay as they are. What it casts is not seen outside. */
+  private inside(block: Block): Block {
+    const outside = [this.full, this.half].map((known) => [known, [...known]] as const);
+    const made = this.builder.block((inputs) => {
+      block.inputs.forEach((v, i) => {
+        this.full.set(v, inputs[i] as Value);
+      });
+      this.visit(block);
+      return block.outputs.map((v) => this.inFull(v));
+    }, block.inputs);
+    for (const [known, before] of outside) {
+      known.clear();
+      for (const [v, precise] of before) known.set(v, precise);
+    }
+    return made;
   }
 
   /** A constant beyond what half precision holds, infinities aside: the operation is left in float32. */

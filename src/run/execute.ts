@@ -1,7 +1,7 @@
-import { type ChildProcess, fork } from "node:child_process";
+import { type ChildProcess, fork, type StdioOptions } from "node:child_process";
 import { resolve } from "node:path";
 import { fileURLToPath } from "node:url";
-import { ConversionError, fail } from "../diagnostics.ts";
+import { ConversionError } from "../diagnostics.ts";
 import type { Interface } from "../mil/interface.ts";
 import { ops } from "../mil/ops/index.ts";
 import type { Func } from "../mil/program.ts";
@@ -19,6 +19,10 @@ export interface ExecuteOptions extends SessionOptions, Limits {}
 
 /** Seconds: a model that takes longer on its first call is stuck rather than slow. */
 const DEFAULT_TIME_LIMIT = 600;
+/** Milliseconds: a longer timer fires at once. */
+const LONGEST_TIMER = 2 ** 31 - 1;
+/** How much of what the process wrote before it died is quoted. */
+const MAX_LAST_WORDS = 500;
 
 /** A package running in a process of its own. */
 export interface Execution extends AsyncDisposable {
@@ -58,11 +62,17 @@ export function executeGraph(
 }
 
 async function start(path: string, options: Limits, opening: Request): Promise<Execution> {
-  const child = fork(worker, [], { serialization: "advanced", execArgv: [] });
+  // What ONNX Runtime prints belongs into an error, not on the console of whoever uses the library.
+  const stdio: StdioOptions = ["ignore", "ignore", "pipe", "ipc"];
+  const child = fork(worker, [], { serialization: "advanced", execArgv: [], stdio });
   const ask = asker(child, path, options);
   let peakMemory = 0;
+  let last: Promise<unknown> = Promise.resolve();
   const request = async (r: Request): Promise<Exclude<Reply, { kind: "failed" }>> => {
-    const reply = await ask(r);
+    // One at a time: replies do not say what they answer.
+    const answered = last.then(() => ask(r));
+    last = answered.catch(() => undefined);
+    const reply = await answered;
     if (reply.kind === "failed") throw new ConversionError(reply.error, reply.diagnostics);
     peakMemory = reply.peakMemory;
     return reply;
@@ -100,48 +110,53 @@ function asker(
   path: string,
   { timeLimit = DEFAULT_TIME_LIMIT, signal }: Limits,
 ): (request: Request) => Promise<Reply> {
+  const lastWords = lastWordsOf(child);
+  // Between two questions nobody listens, and an error event that nobody hears ends the program.
+  child.on("error", () => undefined);
+  const problem = (code: string, message: string, hint: string): ConversionError =>
+    new ConversionError("validation", [{ code, severity: "error", path, message, ...(hint ? { hint } : {}) }]);
+  const crash = (how: string): ConversionError =>
+    problem("run.crash", `the process that ran the package ended (${how})`, lastWords());
   return (request) =>
     new Promise((done, reject) => {
       const settle = (finish: () => void): void => {
         clearTimeout(timer);
         child.off("message", onMessage);
-        child.off("exit", onExit);
-        child.off("error", reject);
+        child.off("close", onClose);
+        child.off("error", onError);
         signal?.removeEventListener("abort", onAbort);
         finish();
       };
-      const stop = (why: () => never): void =>
+      const stop = (error: unknown): void =>
         settle(() => {
           child.kill("SIGKILL");
-          try {
-            why();
-          } catch (cause) {
-            reject(cause);
-          }
+          reject(error);
         });
       const onMessage = (reply: Reply): void => settle(() => done(reply));
-      const onExit = (code: number | null, killed: string | null): void =>
-        stop(() =>
-          fail("validation", "run.crash", `the process that ran the package ended (${killed ?? `status ${code}`})`, {
-            path,
-          }),
-        );
-      const onAbort = (): void =>
-        settle(() => {
-          child.kill("SIGKILL");
-          reject(signal?.reason);
-        });
+      const onClose = (): void => stop(crash(child.signalCode ?? `status ${child.exitCode}`));
+      const onError = (cause: Error): void => stop(crash(cause.message));
+      const onAbort = (): void => stop(signal?.reason);
       const timer = setTimeout(
-        () =>
-          stop(() =>
-            fail("validation", "run.time", `took longer than ${timeLimit} s`, { path, hint: "raise --time-limit" }),
-          ),
-        timeLimit * 1000,
+        () => stop(problem("run.time", `took longer than ${timeLimit} s`, "raise --time-limit")),
+        Math.min(timeLimit * 1000, LONGEST_TIMER),
       );
-      child.on("message", onMessage).on("exit", onExit).on("error", reject);
-      if (signal?.aborted) return onAbort();
+      child.on("message", onMessage).on("close", onClose).on("error", onError);
       signal?.addEventListener("abort", onAbort);
-      child.send(request);
-      return undefined;
+      if (signal?.aborted) onAbort();
+      else if (child.exitCode !== null || child.signalCode !== null) onClose();
+      else {
+        child.send(request, (cause) => {
+          if (cause) onError(cause);
+        });
+      }
     });
+}
+
+/** The end of what the process wrote to its standard error. */
+function lastWordsOf({ stderr }: ChildProcess): () => string {
+  let text = "";
+  stderr?.setEncoding("utf8").on("data", (part: string) => {
+    text = (text + part).slice(-MAX_LAST_WORDS);
+  });
+  return () => text.trim();
 }

@@ -28,13 +28,18 @@ export function feedsOf(described: Interface, given: HostTensors): Record<string
     }
     const misfit = misfitOf(f, value.shape);
     if (misfit) problem(f.name, "input.shape", `has shape [${value.shape}], expected ${misfit}`);
+    else if (value.data.length !== elementCount(value.shape))
+      problem(f.name, "input.size", `has ${value.data.length} values for shape [${value.shape}]`);
     else feeds[f.name] = f.kind === "image" ? pixels(f, value) : typed(f as TensorFeature, value);
   }
   for (const s of described.states) {
-    const value = given[`state.${s.name}`] ?? zeros(s);
+    const name = `state.${s.name}`;
+    const value = given[name] ?? zeros(s);
     if (String(value.shape) !== String(s.shape))
-      problem(`state.${s.name}`, "input.shape", `has shape [${value.shape}], expected [${s.shape}]`);
-    feeds[s.name] = value;
+      problem(name, "input.shape", `has shape [${value.shape}], expected [${s.shape}]`);
+    else if (value.data.length !== elementCount(value.shape))
+      problem(name, "input.size", `has ${value.data.length} values for shape [${value.shape}]`);
+    else feeds[s.name] = typed(s, value);
   }
   if (problems.length > 0) throw new ConversionError("usage", problems);
   return feeds;
@@ -76,7 +81,7 @@ function shapeMisfit(fixed: readonly number[], flexible: Flexibility, shape: rea
   return fits ? undefined : `[${ranges.map(([min, max]) => (min === max ? min : `${min}..${max}`)).join(", ")}]`;
 }
 
-function typed(f: TensorFeature, value: HostTensor): HostTensor {
+function typed(f: TensorFeature | StateFeature, value: HostTensor): HostTensor {
   const dtype = f.dtype === "int32" || f.dtype === "int8" ? "int32" : "fp32";
   return value.dtype === dtype ? value : hostTensor(dtype, value.shape, value.data);
 }

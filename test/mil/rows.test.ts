@@ -3,9 +3,9 @@ import { ConversionError } from "../../src/diagnostics.ts";
 import { Builder, float32, type Given, int32 } from "../../src/mil/builder.ts";
 import { addDims, dimsText, length, mulDims } from "../../src/mil/dim.ts";
 import { ops } from "../../src/mil/ops/index.ts";
-import { paramsOf } from "../../src/mil/row.ts";
 import type { Target } from "../../src/mil/opset.ts";
 import type { Value } from "../../src/mil/program.ts";
+import { paramsOf } from "../../src/mil/row.ts";
 import { tensorType, typeText } from "../../src/mil/types.ts";
 import { tensorOf } from "../../src/tensor/memory.ts";
 

@@ -1,11 +1,12 @@
 // https://apple.github.io/coremltools/source/coremltools.converters.mil.mil.ops.defs.html#control-flow
 
 import { elementCount } from "../../tensor/dtype.ts";
+import type { Call } from "../call.ts";
 import { dimsText, isFixed } from "../dim.ts";
 import { onnxTypeOf } from "../lowering.ts";
 import { list, state, tensor, tuple } from "../params.ts";
 import { defineOp, type Result } from "../row.ts";
-import { equalShapes, type TensorType, typeText } from "../types.ts";
+import { equalShapes, type TensorType, type Type, typeText } from "../types.ts";
 
 /** One of two blocks runs. Both see the values around them and give the same number and types of results. */
 export const cond = defineOp("cond", {
@@ -49,21 +50,17 @@ export const while_loop = defineOp("while_loop", {
   half: "fp32",
   infer(call): readonly Result[] {
     const [condition, body] = call.blocks;
-    const before = call.types("loop_vars");
+    const before = call.values("loop_vars").map((v) => v.type);
     if (!condition || !body || body.outputs.length !== before.length || condition.outputs.length !== 1) {
       return call.refuse("needs a condition, and a body with as many outputs as loop_vars");
     }
     return before.map((type, i) => {
       for (const inner of [condition.inputs[i], body.inputs[i], body.outputs[i]]) {
-        if (
-          inner?.type.kind !== "tensor" ||
-          inner.type.dtype !== type.dtype ||
-          inner.type.shape.length !== type.shape.length
-        ) {
+        if (!inner || !isSameInLoop(call, type, inner.type, i)) {
           call.refuse(
             `loop value ${i} is ${typeText(type)} before the loop and ${inner ? typeText(inner.type) : "absent"} in it`,
           );
-        } else inner.type.shape.forEach((d, n) => call.unify(type.shape[n] ?? 1, d, `sizes of loop value ${i}`));
+        }
       }
       return { type };
     });
@@ -71,7 +68,7 @@ export const while_loop = defineOp("while_loop", {
   onnx(call) {
     const first = call.ins("loop_vars");
     const [goesOn] = call.inline(0, first);
-    const types = call.types("loop_vars");
+    const types = call.values("loop_vars").map((v) => elementOf(v.type, (why) => call.refuse(why)));
     const scope = `${first.join()}:loop`;
     const values = types.map((t, i) => ({ name: `${scope}:${i}`, type: onnxTypeOf(t.dtype) }));
     const counter = { name: `${scope}:count`, type: "int64", isScalar: true } as const;
@@ -87,6 +84,20 @@ export const while_loop = defineOp("while_loop", {
     return call.nodes("Loop", ["", goesOn as string, ...first], { body }, first.length);
   },
 });
+
+/** Tensors of one dtype whose sizes agree, or lists of one type. */
+function isSameInLoop(call: Call, before: Type, inside: Type, i: number): boolean {
+  if (before.kind !== "tensor" || inside.kind !== "tensor") return typeText(before) === typeText(inside);
+  if (before.dtype !== inside.dtype || before.shape.length !== inside.shape.length) return false;
+  inside.shape.forEach((d, n) => call.unify(before.shape[n] ?? 1, d, `sizes of loop value ${i}`));
+  return true;
+}
+
+/** What a loop's value is made of: a list runs as a tensor of its elements. */
+function elementOf(type: Type, refuse: (why: string) => never): TensorType {
+  if (type.kind === "tensor") return type;
+  return type.kind === "list" ? type.element : refuse(`a ${type.kind} goes around the loop`);
+}
 
 export const read_state = defineOp("read_state", {
   in: [],

@@ -33,6 +33,7 @@ import { classify, cond, read_state, while_loop, write_state } from "./control.t
 import { conv } from "./conv.ts";
 import { conv_transpose } from "./conv-transpose.ts";
 import { fill, fill_like, one_hot, shape } from "./creation.ts";
+import { crop_resize } from "./crop-resize.ts";
 import {
   abs,
   acos,
@@ -62,10 +63,14 @@ import {
 } from "./elementwise.ts";
 import { gather } from "./gather.ts";
 import { gather_along_axis, gather_nd } from "./gather-elements.ts";
+import { gru } from "./gru.ts";
 import { concat, split, stack } from "./join.ts";
 import { expand_dims, flatten2d, squeeze, tile, transpose } from "./layout.ts";
 import { einsum, linear, matmul } from "./linear.ts";
+import { list_gather, list_length, list_read, list_scatter, list_write, make_list } from "./list.ts";
 import { logical_and, logical_not, logical_or, logical_xor, select } from "./logical.ts";
+import { lstm } from "./lstm.ts";
+import { non_maximum_suppression } from "./non-maximum-suppression.ts";
 import { batch_norm, instance_norm, l2_norm, layer_norm, local_response_norm } from "./normalization.ts";
 import { band_part, cumsum, non_zero, reverse, reverse_sequence, sliding_windows } from "./order.ts";
 import { crop, pad } from "./pad.ts";
@@ -87,6 +92,7 @@ import {
   reduce_sum,
   reduce_sum_square,
 } from "./reduction.ts";
+import { affine, resample } from "./resample.ts";
 import { reshape } from "./reshape.ts";
 import { reshape_like } from "./reshape-like.ts";
 import {
@@ -96,6 +102,7 @@ import {
   upsample_bilinear,
   upsample_nearest_neighbor,
 } from "./resize.ts";
+import { rnn } from "./rnn.ts";
 import { scatter, scatter_along_axis, scatter_nd } from "./scatter.ts";
 import { slice_by_index, slice_by_size } from "./slice.ts";
 import { slice_update } from "./slice-update.ts";
@@ -106,6 +113,7 @@ export const ops = {
   abs,
   acos,
   add,
+  affine,
   argsort,
   asin,
   atan,
@@ -133,6 +141,7 @@ export const ops = {
   cos,
   cosh,
   crop,
+  crop_resize,
   cumsum,
   depth_to_space,
   dequantize,
@@ -154,6 +163,7 @@ export const ops = {
   gelu,
   greater,
   greater_equal,
+  gru,
   identity,
   instance_norm,
   inverse,
@@ -165,18 +175,26 @@ export const ops = {
   less_equal,
   linear,
   linear_activation,
+  list_gather,
+  list_length,
+  list_read,
+  list_scatter,
+  list_write,
   local_response_norm,
   log,
   logical_and,
   logical_not,
   logical_or,
   logical_xor,
+  lstm,
+  make_list,
   matmul,
   max_pool,
   maximum,
   minimum,
   mod,
   mul,
+  non_maximum_suppression,
   non_zero,
   not_equal,
   one_hot,
@@ -203,6 +221,7 @@ export const ops = {
   reduce_sum_square,
   relu,
   relu6,
+  resample,
   reshape,
   reshape_like,
   resize,
@@ -210,6 +229,7 @@ export const ops = {
   resize_nearest_neighbor,
   reverse,
   reverse_sequence,
+  rnn,
   round,
   rsqrt,
   scaled_dot_product_attention,

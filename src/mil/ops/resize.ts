@@ -23,7 +23,7 @@ function resizedImage(call: Call, height: Dim, width: Dim): ReturnType<typeof re
 }
 
 /** The size of a dimension of x as a float scalar. */
-function sizeOf(call: Lowering, axis: number): string {
+export function sizeOf(call: Lowering, axis: number): string {
   const size = call.shape("x")[axis];
   if (typeof size === "number") return call.float(size);
   const shape = call.node("Shape", [call.in("x")]);
