@@ -10,8 +10,9 @@
 const layers = [
   { name: "shells", path: "^src/shells/" },
   { name: "public API", path: "^src/index\\.ts$" },
-  { name: "publish", path: "^src/(bot|github|hub)/" },
+  { name: "publish", path: "^src/(bot|github)/" },
   { name: "pipeline", path: "^src/(assembly/|(?!(?:index|plan|options|version|diagnostics)\\.ts$)[^/]+\\.ts$)" },
+  { name: "hub", path: "^src/hub/" },
   { name: "report", path: "^src/report/" },
   { name: "validate", path: "^src/validate/" },
   { name: "run", path: "^src/run/" },

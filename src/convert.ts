@@ -2,13 +2,13 @@ import { basename, join } from "node:path";
 import { buildGraph } from "./assembly/graph.ts";
 import type { Checkpoint } from "./checkpoint/checkpoint.ts";
 import { weightsSha256 } from "./checkpoint/hash.ts";
-import { openCheckpoint } from "./checkpoint/open.ts";
 import type { Model } from "./coreml/package.ts";
 import { writePackage } from "./coreml/write-package.ts";
 import { type Diagnostic, fail } from "./diagnostics.ts";
 import { environment } from "./environment.ts";
 import { ops } from "./mil/ops/index.ts";
 import { verify } from "./mil/verify.ts";
+import { findSource, type ModelSource, type SourceOptions } from "./model-source.ts";
 import type { ConversionSettings } from "./options.ts";
 import { halfPrecision, type OnCast } from "./passes/half-precision.ts";
 import type { Plan } from "./plan.ts";
@@ -21,7 +21,7 @@ import type { Verdict } from "./validate/verdict.ts";
 import { type Made, validatePlanned } from "./validate-planned.ts";
 
 /** Everything the command line can say, and what only a program can. */
-export interface ConvertOptions extends ConversionSettings {
+export interface ConvertOptions extends ConversionSettings, Pick<SourceOptions, "token" | "endpoint"> {
   /** The folder packages go to. */
   readonly output: string;
   readonly signal?: AbortSignal;
@@ -48,22 +48,20 @@ const BREATH = 50;
 
 /**
  * Converts a checkpoint, runs each package read back from disk, compares it, and only then puts it at its place.
- * @param model the folder of a checkpoint
+ * @param model the folder of a checkpoint, or the id of a model on the Hub
  * @throws ConversionError for everything that stops before a package is whole; what `signal` was aborted with
  */
 export async function convert(model: string, options: ConvertOptions): Promise<Conversion> {
   const started = performance.now();
-  const checkpoint = openCheckpoint(model);
+  const source = await findSource(model, options);
+  // First, so that what a killed run left is put right before anything is said about the output.
+  using staging = new Staging(options.output);
+  if (source.isRemote) await rehearse(source, options);
+  const checkpoint = await source.open();
   try {
     const planned = await withHash(makePlan(checkpoint, options), checkpoint, options);
-    const diagnostics = [...checkpoint.diagnostics, ...planned.diagnostics];
-    const names = planned.plans.map((plan) => fileName(plan, options));
-    // First, so that what a killed run left is put right before anything is said about the output.
-    using staging = new Staging(options.output);
-    refuseExisting(
-      names.map((n) => join(options.output, n)),
-      options.overwrite ?? false,
-    );
+    const names = namesOf(planned, options);
+    const diagnostics = [...source.diagnostics, ...checkpoint.diagnostics, ...planned.diagnostics];
     const tried: ReportedPackage[] = [];
     for (const [i, plan] of planned.plans.entries()) {
       const made = await makePackage(plan, planned, checkpoint, staging, names[i] as string, options);
@@ -82,8 +80,30 @@ export async function convert(model: string, options: ConvertOptions): Promise<C
   }
 }
 
+/** Plans and builds from headers alone, so that no gigabyte is fetched for what cannot be converted. */
+async function rehearse(source: ModelSource, options: ConvertOptions): Promise<void> {
+  const outline = await source.outline();
+  try {
+    const planned = makePlan(outline, options);
+    namesOf(planned, options);
+    for (const plan of planned.plans) buildGraph(plan, planned, outline);
+  } finally {
+    outline.close();
+  }
+}
+
+/** What the packages will be called. @throws ConversionError when one of them is there and may not be replaced */
+function namesOf({ plans }: Planned, options: ConvertOptions): readonly string[] {
+  const names = plans.map((plan) => fileName(plan, options));
+  refuseExisting(
+    names.map((n) => join(options.output, n)),
+    options.overwrite ?? false,
+  );
+  return names;
+}
+
 async function withHash(planned: Planned, { weightFiles }: Checkpoint, options: ConvertOptions): Promise<Planned> {
-  if (!options.hashWeights) return planned;
+  if (!options.hashWeights || planned.plans.every(({ model }) => model.weightsSha256)) return planned;
   const hash = await weightsSha256(weightFiles, options.signal);
   return { ...planned, plans: planned.plans.map((p) => ({ ...p, model: { ...p.model, weightsSha256: hash } })) };
 }

@@ -17,6 +17,7 @@ export { print } from "./mil/print.ts";
 export { defineOp } from "./mil/row.ts";
 export { Graph, type Tensor } from "./mil/tensor.ts";
 export { verify } from "./mil/verify.ts";
+export { findSource, type ModelSource, type SourceOptions } from "./model-source.ts";
 export type { ConversionSettings, PlanOptions } from "./options.ts";
 export { halfPrecision } from "./passes/half-precision.ts";
 export type { Plan } from "./plan.ts";

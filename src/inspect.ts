@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { architectures } from "./architectures/index.ts";
-import { openCheckpoint } from "./checkpoint/open.ts";
+import type { Checkpoint } from "./checkpoint/checkpoint.ts";
 import { packageSize } from "./coreml/package-size.ts";
 import { type OpenPackage, readPackage } from "./coreml/read-package.ts";
 import { type Diagnostic, fail } from "./diagnostics.ts";
@@ -10,6 +10,7 @@ import { ops } from "./mil/ops/index.ts";
 import { specificationVersionOf, type Target } from "./mil/opset.ts";
 import { print } from "./mil/print.ts";
 import { allNodes, type Func } from "./mil/program.ts";
+import { findSource, type SourceOptions } from "./model-source.ts";
 import type { TaskId } from "./plan.ts";
 import { supportedTasks } from "./planning/make-plan.ts";
 import { byteLength, type DType, elementCount } from "./tensor/dtype.ts";
@@ -41,6 +42,8 @@ export interface PackageInspection {
 export interface CheckpointInspection {
   readonly kind: "checkpoint";
   readonly name: string;
+  /** The commit on the Hub; null for a folder. */
+  readonly revision: string | null;
   /** `model_type` of config.json; null when it names none. */
   readonly modelType: string | null;
   /** Classes that config.json names. */
@@ -57,21 +60,24 @@ export interface CheckpointInspection {
 export type Inspection = PackageInspection | CheckpointInspection;
 
 /**
- * What an ML Program package or the folder of a checkpoint holds. Reads no weights.
- * @throws ConversionError when the path is neither, or cannot be read
+ * What an ML Program package or a checkpoint holds. Reads no weights: of a model on the Hub the small files and the
+ * headers of the weight files are fetched.
+ * @param of the path of a package or of the folder of a checkpoint, or the id of a model on the Hub
+ * @throws ConversionError when it is none of these, or cannot be read
  */
-export function inspect(path: string): Inspection {
-  if (existsSync(join(path, "Manifest.json")) || /\.(mlpackage|mlmodel)$/.test(path)) return inspectPackage(path);
-  if (existsSync(join(path, "config.json"))) return inspectCheckpoint(path);
-  return fail(
-    "unreadable",
-    "inspect.kind",
-    existsSync(path) ? "holds no Manifest.json and no config.json" : "no such folder",
-    {
-      path,
-      hint: "expected a .mlpackage, or the folder of a checkpoint",
-    },
-  );
+export async function inspect(of: string, options: SourceOptions = {}): Promise<Inspection> {
+  if (existsSync(join(of, "Manifest.json")) || /\.(mlpackage|mlmodel)$/.test(of)) return inspectPackage(of);
+  if (existsSync(of) && !existsSync(join(of, "config.json"))) {
+    const hint = "expected a .mlpackage, or the folder of a checkpoint";
+    fail("unreadable", "inspect.kind", "holds no Manifest.json and no config.json", { path: of, hint });
+  }
+  const source = await findSource(of, options);
+  const checkpoint = await source.outline();
+  try {
+    return inspectCheckpoint(checkpoint, source.diagnostics);
+  } finally {
+    checkpoint.close();
+  }
 }
 
 /** The program of a package as text. @throws ConversionError when it cannot be read */
@@ -104,27 +110,23 @@ function inspectFunction(func: Func, { interfaces }: OpenPackage): FunctionInspe
   return { name: func.name, ...(interfaces.get(func.name) as Interface), ops: Object.fromEntries(sorted) };
 }
 
-function inspectCheckpoint(path: string): CheckpointInspection {
-  const checkpoint = openCheckpoint(path);
-  try {
-    const { model_type: modelType, architectures: classes } = checkpoint.config;
-    const known = architectures.find((a) => a.modelType === modelType);
-    const tensors = checkpoint.tensors.names().map((name) => checkpoint.tensors.get(name) as LazyTensor);
-    const weights = totals(tensors);
-    return {
-      kind: "checkpoint",
-      name: checkpoint.name,
-      modelType: typeof modelType === "string" ? modelType : null,
-      architectures: Array.isArray(classes) ? classes.map(String) : [],
-      tasks: known ? supportedTasks(known) : null,
-      weights,
-      parameters: tensors.reduce((sum, t) => sum + elementCount(t.shape), 0),
-      bytes: Object.values(weights).reduce((sum, w) => sum + w.bytes, 0),
-      diagnostics: checkpoint.diagnostics,
-    };
-  } finally {
-    checkpoint.close();
-  }
+function inspectCheckpoint(checkpoint: Checkpoint, diagnostics: readonly Diagnostic[]): CheckpointInspection {
+  const { model_type: modelType, architectures: classes } = checkpoint.config;
+  const known = architectures.find((a) => a.modelType === modelType);
+  const tensors = checkpoint.tensors.names().map((name) => checkpoint.tensors.get(name) as LazyTensor);
+  const weights = totals(tensors);
+  return {
+    kind: "checkpoint",
+    name: checkpoint.name,
+    revision: checkpoint.revision ?? null,
+    modelType: typeof modelType === "string" ? modelType : null,
+    architectures: Array.isArray(classes) ? classes.map(String) : [],
+    tasks: known ? supportedTasks(known) : null,
+    weights,
+    parameters: tensors.reduce((sum, t) => sum + elementCount(t.shape), 0),
+    bytes: Object.values(weights).reduce((sum, w) => sum + w.bytes, 0),
+    diagnostics: [...diagnostics, ...checkpoint.diagnostics],
+  };
 }
 
 function totals(tensors: readonly LazyTensor[]): TensorTotals {

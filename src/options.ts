@@ -67,6 +67,17 @@ const verbose = option(onOff, "shell", "General", "print the stack of an interna
   default: false,
 });
 
+/** Which commit of a model on the Hub, and where it is kept. */
+const hub = {
+  revision: option(text("revision"), "pipeline", "Hub", "branch, tag, commit or refs/pr/N of a model on the Hub", {
+    default: "main",
+  }),
+  cacheDir: option(text("folder"), "pipeline", "Hub", "where models of the Hub are kept", {
+    default: "the cache of the Hub's Python tools: HF_HUB_CACHE, or ~/.cache/huggingface/hub",
+  }),
+  offline: option(onOff, "pipeline", "Hub", "use what is in the cache, ask no server (so does HF_HUB_OFFLINE=1)"),
+} as const;
+
 /** Every option, by the command that takes it. Types, flags, help, documentation and the Action's inputs follow. */
 export const options = {
   convert: {
@@ -74,7 +85,7 @@ export const options = {
       text("id or folder"),
       "shell",
       "Model",
-      "the checkpoint: a local folder with config.json and safetensors",
+      "the checkpoint: a local folder with config.json and safetensors, or the id of a model on the Hub",
       {
         short: "m",
       },
@@ -98,31 +109,7 @@ export const options = {
         default: "pt",
       },
     ),
-    revision: option(
-      text("revision"),
-      "pipeline",
-      "Hub (not available in this version)",
-      "branch, tag or commit of a model on the Hub",
-      {
-        default: "main",
-      },
-    ),
-    cacheDir: option(
-      text("folder"),
-      "pipeline",
-      "Hub (not available in this version)",
-      "where models of the Hub are kept",
-      {
-        default: "the Hub's own cache",
-      },
-    ),
-    offline: option(
-      onOff,
-      "pipeline",
-      "Hub (not available in this version)",
-      "use what is in the cache, ask no server",
-      { default: false },
-    ),
+    ...hub,
 
     usePast: option(onOff, "plan", "Interface", "a decoder that takes and gives keys and values of earlier tokens", {
       default: false,
@@ -285,6 +272,7 @@ export const options = {
     verbose,
   },
   inspect: {
+    ...hub,
     mil: option(onOff, "shell", "Output", "print the program as text", { default: false }),
     json,
     verbose,

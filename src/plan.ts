@@ -75,10 +75,11 @@ export interface Plan {
   readonly model: {
     readonly name: string;
     readonly modelType: string;
+    /** The commit on the Hub. */
     readonly revision?: string;
     /** What `config.json` says the checkpoint was saved with. */
     readonly transformersVersion?: string;
-    /** Of the weight file, or over the sorted `name hash` lines of several; only where it was asked for. */
+    /** Of the weight file, or over the sorted `name hash` lines of several. From the Hub, or where it was asked for. */
     readonly weightsSha256?: string;
   };
   readonly task: TaskId;

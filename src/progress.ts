@@ -1,7 +1,7 @@
 /** What is being done, for a progress bar. */
 export interface Progress {
-  readonly phase: "write" | "validate";
-  /** The package it is about. */
+  readonly phase: "download" | "write" | "validate";
+  /** The package it is about; of a download the model. */
   readonly part: string;
   readonly done: number;
   readonly total: number;

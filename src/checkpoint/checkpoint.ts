@@ -11,6 +11,14 @@ export interface TensorSource {
   get(name: string): LazyTensor | undefined;
 }
 
+/** A file that holds weights. */
+export interface WeightFile {
+  /** In the checkpoint: `model-00001-of-00002.safetensors`. */
+  readonly name: string;
+  /** Absolute, symbolic links resolved. */
+  readonly path: string;
+}
+
 /** A Hugging Face checkpoint: what `save_pretrained` writes. */
 export interface Checkpoint {
   /** Absolute, symbolic links resolved. */
@@ -22,8 +30,11 @@ export interface Checkpoint {
   /** `preprocessor_config.json`, where there is one. */
   readonly preprocessor?: Record<string, unknown>;
   readonly tensors: TensorSource;
-  /** Absolute paths of the files that hold the weights. */
-  readonly weightFiles: readonly string[];
+  readonly weightFiles: readonly WeightFile[];
+  /** The commit of a snapshot in the Hub's cache. */
+  readonly revision?: string;
+  /** What the Hub says the SHA-256 of the weights is, as `weightsSha256` would compute it. */
+  readonly weightsSha256?: string;
   /** What was odd but does not stop the work. */
   readonly diagnostics: readonly Diagnostic[];
   /**

@@ -20,6 +20,8 @@ export class Folder {
   /** Absolute, symbolic links resolved. */
   readonly path: string;
   readonly name: string;
+  /** The commit of a snapshot in the Hub's cache. */
+  readonly revision: string | undefined;
   readonly #blobs: string | undefined;
 
   /** @throws ConversionError (`checkpoint.folder`) when there is no such folder. */
@@ -29,12 +31,21 @@ export class Folder {
     const repository = basename(dirname(snapshots));
     const isSnapshot = basename(snapshots) === "snapshots" && repository.startsWith("models--");
     this.#blobs = isSnapshot ? join(dirname(snapshots), "blobs") : undefined;
-    this.name = isSnapshot ? repository.slice("models--".length).replace("--", "/") : basename(this.path);
+    const last = basename(this.path);
+    this.revision = isSnapshot && /^[0-9a-f]{40}$/.test(last) ? last : undefined;
+    this.name = isSnapshot ? repository.slice("models--".length).replace("--", "/") : last;
+  }
+
+  /** The SHA-256 of an LFS file in the Hub's cache, which is the name of its blob. @param real symbolic links resolved */
+  sha256(real: string): string | undefined {
+    const hash = basename(real);
+    return this.#blobs !== undefined && isInside(real, this.#blobs) && /^[0-9a-f]{64}$/.test(hash) ? hash : undefined;
   }
 
   /**
    * The absolute path of a file of the folder, or undefined when it is not there.
-   * @throws ConversionError (`checkpoint.path`) when the name leads out of the folder.
+   * @throws ConversionError (`checkpoint.path`) when the name leads out of the folder, `checkpoint.file` when something
+   * else than a file stands there.
    */
   file(name: string): string | undefined {
     if (!isPlainName(name)) {
@@ -51,6 +62,8 @@ export class Folder {
         hint: "copy the file into the folder",
       });
     }
+    // A pipe or a device would be read without end.
+    if (!statSync(real).isFile()) fail("unreadable", "checkpoint.file", "expected a regular file", { path });
     return path;
   }
 

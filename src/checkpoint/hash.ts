@@ -1,17 +1,23 @@
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
-import { basename } from "node:path";
 import { pipeline } from "node:stream/promises";
+import type { WeightFile } from "./checkpoint.ts";
 
 /**
  * The SHA-256 of a checkpoint's weights in hexadecimal: of the file, or of the sorted lines `name hash` of several.
  * @throws what the file system throws, and what `signal` was aborted with
  */
-export async function weightsSha256(files: readonly string[], signal?: AbortSignal): Promise<string> {
-  const [first, ...more] = files;
-  if (first !== undefined && more.length === 0) return fileSha256(first, signal);
-  const lines: string[] = [];
-  for (const file of files) lines.push(`${basename(file)} ${await fileSha256(file, signal)}\n`);
+export async function weightsSha256(files: readonly WeightFile[], signal?: AbortSignal): Promise<string> {
+  const hashes = new Map<string, string>();
+  for (const { name, path } of files) hashes.set(name, await fileSha256(path, signal));
+  return combined(hashes);
+}
+
+/** One hash for the weights, from the SHA-256 of each file by its name. */
+export function combined(hashes: ReadonlyMap<string, string>): string {
+  const [first, ...more] = hashes.values();
+  if (first !== undefined && more.length === 0) return first;
+  const lines = Array.from(hashes, ([name, hash]) => `${name} ${hash}\n`);
   return createHash("sha256").update(lines.sort().join("")).digest("hex");
 }
 

@@ -1,5 +1,4 @@
 import { fail } from "../diagnostics.ts";
-import type { RandomAccessFile } from "../tensor/random-access-file.ts";
 import { Faults } from "./faults.ts";
 import { parseJson } from "./json.ts";
 import { isRecord } from "./json-file.ts";
@@ -16,7 +15,7 @@ const MAX_RANK = 64;
 /** A header is an object of objects of arrays. */
 const MAX_DEPTH = 4;
 /** The length of the header, a little-endian 64-bit integer, comes first. */
-const LENGTH_BYTES = 8;
+export const LENGTH_BYTES = 8;
 
 /** One tensor of a file; `begin` and `end` are byte offsets in the file. */
 export interface SafetensorsEntry {
@@ -34,6 +33,16 @@ export interface SafetensorsHeader {
   readonly metadata: ReadonlyMap<string, string>;
 }
 
+/** The bytes of a file, or as many of its first ones as hold the header. */
+export interface HeaderBytes {
+  /** What errors call the file. */
+  readonly path: string;
+  /** Of the whole file. */
+  readonly size: number;
+  /** Fills `out` with the bytes from `offset` on. */
+  read(offset: number, out: Uint8Array): void;
+}
+
 const CODE = "safetensors.header";
 
 /**
@@ -41,7 +50,7 @@ const CODE = "safetensors.header";
  * rest of the file without holes and overlaps.
  * @throws ConversionError (`safetensors.header`, unreadable) with all faults found.
  */
-export function readSafetensorsHeader(file: RandomAccessFile): SafetensorsHeader {
+export function readSafetensorsHeader(file: HeaderBytes): SafetensorsHeader {
   const length = headerLength(file);
   const header = parseHeader(file, length);
   const faults = new Faults(file.path);
@@ -58,7 +67,11 @@ export function readSafetensorsHeader(file: RandomAccessFile): SafetensorsHeader
   return { entries, metadata };
 }
 
-function headerLength(file: RandomAccessFile): number {
+/**
+ * How many bytes of JSON follow the first 8.
+ * @throws ConversionError (`safetensors.header`, unreadable)
+ */
+export function headerLength(file: HeaderBytes): number {
   const { path, size } = file;
   if (size < LENGTH_BYTES) {
     fail("unreadable", CODE, `the file has ${size} bytes, too few for a safetensors header`, { path });
@@ -77,7 +90,7 @@ function headerLength(file: RandomAccessFile): number {
   return Number(length);
 }
 
-function parseHeader(file: RandomAccessFile, length: number): Record<string, unknown> {
+function parseHeader(file: HeaderBytes, length: number): Record<string, unknown> {
   const { path } = file;
   const bytes = new Uint8Array(length);
   file.read(LENGTH_BYTES, bytes);

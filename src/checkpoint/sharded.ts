@@ -1,10 +1,10 @@
 import { ConversionError, type Diagnostic, fail } from "../diagnostics.ts";
 import type { TensorSource } from "./checkpoint.ts";
 import { Faults, MAX_FAULTS } from "./faults.ts";
-import type { Folder } from "./folder.ts";
 import { isRecord, readJsonObject } from "./json-file.ts";
-import { openSafetensors, type SafetensorsFile } from "./safetensors.ts";
+import type { SafetensorsFile } from "./safetensors.ts";
 import { MAX_HEADER_BYTES } from "./safetensors-header.ts";
+import type { WeightFiles } from "./weight-files.ts";
 
 /** Each shard takes a file descriptor; the largest models have a few hundred. */
 const MAX_SHARDS = 1_000;
@@ -12,7 +12,8 @@ const MAX_SHARDS = 1_000;
 const MAX_DEPTH = 8;
 
 export interface ShardedTensors extends TensorSource {
-  readonly shards: readonly SafetensorsFile[];
+  /** By file name. */
+  readonly shards: ReadonlyMap<string, SafetensorsFile>;
   /** Tensors that a shard holds and the index does not name; they are left out, as Transformers does. */
   readonly diagnostics: readonly Diagnostic[];
 }
@@ -21,12 +22,12 @@ export interface ShardedTensors extends TensorSource {
  * Opens the shards that `model.safetensors.index.json` names. The index decides which shard a tensor is read from.
  * @throws ConversionError (unreadable) with all missing shards and tensors, or the faults of a shard.
  */
-export function openShards(folder: Folder, indexPath: string): ShardedTensors {
+export function openShards(files: WeightFiles, indexPath: string): ShardedTensors {
   const byShard = tensorsByShard(indexPath);
-  const paths = locateShards(folder, indexPath, byShard);
+  locateShards(files, indexPath, byShard);
   const shards = new Map<string, SafetensorsFile>();
   try {
-    for (const [name, path] of paths) shards.set(name, openSafetensors(path));
+    for (const name of byShard.keys()) shards.set(name, files.open(name));
     const faults = new Faults(indexPath);
     const source = new Map<string, SafetensorsFile>();
     for (const [name, shard] of shards) {
@@ -38,7 +39,7 @@ export function openShards(folder: Folder, indexPath: string): ShardedTensors {
     }
     faults.throwIfAny("unreadable");
     return {
-      shards: [...shards.values()],
+      shards,
       diagnostics: [...shards].flatMap(([name, shard]) => unlisted(shard, new Set(byShard.get(name)), name)),
       names: () => [...source.keys()],
       get: (name) => source.get(name)?.get(name),
@@ -73,21 +74,18 @@ function tensorsByShard(indexPath: string): Map<string, string[]> {
   return new Map([...byShard].sort(([a], [b]) => (a < b ? -1 : 1)));
 }
 
-function locateShards(folder: Folder, indexPath: string, byShard: Map<string, string[]>): Map<string, string> {
+function locateShards(files: WeightFiles, indexPath: string, byShard: Map<string, string[]>): void {
   const faults = new Faults(indexPath);
-  const paths = new Map<string, string>();
   for (const [shard, tensors] of byShard) {
     try {
-      const path = folder.file(shard);
-      if (path) paths.set(shard, path);
-      else faults.add("checkpoint.shard", `the shard ${shard} with ${tensors.length} tensors is missing`);
+      if (files.has(shard)) continue;
+      faults.add("checkpoint.shard", `the shard ${shard} with ${tensors.length} tensors is missing`);
     } catch (error) {
       if (!(error instanceof ConversionError)) throw error;
       for (const { code, message, hint } of error.diagnostics) faults.add(code, `shard ${shard}: ${message}`, hint);
     }
   }
   faults.throwIfAny("unreadable");
-  return paths;
 }
 
 function unlisted(shard: SafetensorsFile, listed: ReadonlySet<string>, name: string): Diagnostic[] {

@@ -1,14 +1,14 @@
 import { type Diagnostic, fail } from "../diagnostics.ts";
-import type { TensorSource } from "./checkpoint.ts";
+import type { TensorSource, WeightFile } from "./checkpoint.ts";
 import type { Folder } from "./folder.ts";
-import { openSafetensors, type SafetensorsFile } from "./safetensors.ts";
+import type { SafetensorsFile } from "./safetensors.ts";
 import { openShards } from "./sharded.ts";
+import type { WeightFiles } from "./weight-files.ts";
 
 /** The open weight files of a checkpoint. */
 export interface Weights extends TensorSource {
   readonly diagnostics: readonly Diagnostic[];
-  /** Absolute paths of the weight files. */
-  readonly files: readonly string[];
+  readonly files: readonly WeightFile[];
   close(): void;
 }
 
@@ -19,24 +19,29 @@ const otherFormats: readonly { readonly pattern: RegExp; readonly from?: string 
   { pattern: /^flax_model(-\d+-of-\d+)?\.msgpack$/, from: "from_flax=True" },
 ];
 
+const SINGLE = "model.safetensors";
+const INDEX = "model.safetensors.index.json";
+
 /**
  * Opens `model.safetensors`, or else the shards of `model.safetensors.index.json`.
+ * @param folder holds the index.
  * @param config decides which class a hint about other formats names.
  * @throws ConversionError (unreadable): `checkpoint.format` when the weights are in another format.
  */
-export function openWeights(folder: Folder, config: Record<string, unknown>): Weights {
-  const single = folder.file("model.safetensors");
-  if (single) {
-    const file = openSafetensors(single);
-    return withPyTorchNames([file], { ...file, diagnostics: [], files: [file.path] });
+export function openWeights(folder: Folder, files: WeightFiles, config: Record<string, unknown>): Weights {
+  if (files.has(SINGLE)) {
+    const file = files.open(SINGLE);
+    const named = [{ name: SINGLE, path: file.path }];
+    return withPyTorchNames([file], { ...file, diagnostics: [], files: named });
   }
-  const index = folder.file("model.safetensors.index.json");
+  const index = folder.file(INDEX);
   if (!index) return refuseFormat(folder, config);
-  const { shards, ...sharded } = openShards(folder, index);
+  const { shards, ...sharded } = openShards(files, index);
   const close = () => {
-    for (const shard of shards) shard.close();
+    for (const shard of shards.values()) shard.close();
   };
-  return withPyTorchNames(shards, { ...sharded, files: shards.map((s) => s.path), close });
+  const named = Array.from(shards, ([name, { path }]) => ({ name, path }));
+  return withPyTorchNames([...shards.values()], { ...sharded, files: named, close });
 }
 
 /** Files that TensorFlow or Flax wrote hold other names and transposed matrices. */

@@ -1,31 +1,23 @@
-import { stat, statfs } from "node:fs/promises";
-import { join, posix } from "node:path";
+import type { HeaderBytes } from "../checkpoint/safetensors-header.ts";
 import { ConversionError, type Diagnostic } from "../diagnostics.ts";
-import { RepositoryCache, sizeOf } from "./cache.ts";
+import { RepositoryCache } from "./cache.ts";
 import { type ClientOptions, HubClient } from "./client.ts";
-import { fetchBlob, type OnBytes } from "./fetch-blob.ts";
-import { withLock } from "./lock.ts";
-import { INDEX, neededFiles, shardsOf, WEIGHTS } from "./needed-files.ts";
 import { cachedCommit } from "./offline.ts";
-import { inParallel } from "./parallel.ts";
 import { hubError } from "./refusal.ts";
-import { type Commit, listFolder, type RemoteFile, resolveCommit } from "./repository-files.ts";
+import { type DownloadProgress, RemoteModel } from "./remote-model.ts";
+import { type Commit, resolveCommit } from "./repository-files.ts";
 import { checkRepositoryId, checkRevision } from "./repository-id.ts";
 import { type HubSettings, hubSettings } from "./settings.ts";
 
-/** How far a download is. */
-export interface DownloadProgress {
-  /** The file the last bytes belong to. */
-  readonly file: string;
-  /** Bytes that are there, those of earlier downloads included. */
-  readonly done: number;
-  readonly total: number;
-}
-
-export interface DownloadOptions extends Partial<HubSettings>, Pick<ClientOptions, "pause" | "idleMs"> {
+export interface HubOptions extends Partial<HubSettings>, Pick<ClientOptions, "pause" | "idleMs"> {
   /** A branch, tag, commit, or `refs/pr/N`; `main` by default. */
   readonly revision?: string;
+  /** Paths of files that are brought beside those a conversion needs, where the repository has them. */
+  readonly also?: readonly string[];
   readonly signal?: AbortSignal;
+}
+
+export interface DownloadOptions extends HubOptions {
   readonly onProgress?: (progress: DownloadProgress) => void;
 }
 
@@ -38,7 +30,22 @@ export interface Download {
   readonly diagnostics: readonly Diagnostic[];
 }
 
-const SMALL_FILES_AT_ONCE = 4;
+/** A model on the Hub at one commit, of which nothing need be in the cache yet. */
+export interface FoundModel extends Download {
+  /** False offline: what the cache has is all there is. */
+  readonly isRemote: boolean;
+  /**
+   * The header of each weight file by name, fetched by range requests; the small files are in the snapshot then.
+   * Undefined offline: all is in the cache.
+   * @throws ConversionError with codes `hub.*`
+   */
+  headers(): Promise<ReadonlyMap<string, HeaderBytes> | undefined>;
+  /**
+   * Brings everything into the snapshot.
+   * @throws ConversionError with codes `hub.*`; the signal's reason
+   */
+  bring(onProgress?: DownloadOptions["onProgress"]): Promise<void>;
+}
 
 /**
  * Brings what a conversion needs of a model on the Hub into the cache that the Hub's Python tools use too, and nothing
@@ -48,122 +55,47 @@ const SMALL_FILES_AT_ONCE = 4;
  * @throws ConversionError with codes `hub.*`; the signal's reason
  */
 export async function download(id: string, options: DownloadOptions = {}): Promise<Download> {
-  const { revision = "main", signal } = options;
+  const { folder, revision, diagnostics, bring } = await findModel(id, options);
+  await bring(options.onProgress);
+  return { folder, revision, diagnostics };
+}
+
+/**
+ * Asks the Hub which commit a model's revision stands for; fetches nothing yet.
+ * @throws ConversionError with codes `hub.*`; the signal's reason
+ */
+export async function findModel(id: string, options: HubOptions = {}): Promise<FoundModel> {
+  const { revision = "main", signal, also = [] } = options;
   checkRepositoryId(id);
   checkRevision(revision);
   signal?.throwIfAborted();
   const { endpoint, token, cacheDir, offline } = hubSettings(options, process.env);
   const cache = new RepositoryCache(cacheDir, id);
-  try {
-    if (offline) {
-      const commit = await cachedCommit(cache, id, revision);
-      return { folder: cache.snapshot(commit), revision: commit, diagnostics: [] };
-    }
-    const client = new HubClient({ ...options, endpoint, token, id, revision });
-    const commit = await resolveCommit(client);
-    await bring(client, commit, cache, options.onProgress);
-    await cache.setRef(revision, commit.sha);
-    return { folder: cache.snapshot(commit.sha), revision: commit.sha, diagnostics: renamed(id, commit) };
-  } catch (error) {
-    throw isFileError(error) ? cacheError(error, cache.folder) : error;
-  }
-}
-
-/** Fetches the files of a commit into its snapshot: the small ones first, as the index says which weights there are. */
-async function bring(
-  client: HubClient,
-  commit: Commit,
-  cache: RepositoryCache,
-  onProgress: DownloadOptions["onProgress"],
-): Promise<void> {
-  const root = await listFolder(client, commit, "");
-  const needed = neededFiles(
-    Array.from(root, (file) => file.path),
-    client.subject.id,
-  );
-  const small = root.filter(({ path }) => needed.descriptions.includes(path));
-  await inParallel(small, SMALL_FILES_AT_ONCE, client.signal, (file, signal) =>
-    bringFile(client.until(signal), commit, cache, file, () => undefined),
-  );
-
-  const names = needed.weights === "single" ? [WEIGHTS] : shardsOf(join(cache.snapshot(commit.sha), INDEX));
-  const weights = await describe(client, commit, root, names);
-  await checkSpace(cache, commit, weights);
-  const total = [...small, ...weights].reduce((sum, { size }) => sum + size, 0);
-  let done = small.reduce((sum, { size }) => sum + size, 0);
-  // One after the other: each uses all connections.
-  for (const file of weights) {
-    await bringFile(client, commit, cache, file, (bytes) => {
-      done += bytes;
-      onProgress?.({ file: file.path, done, total });
+  const guarded = <T>(work: () => Promise<T>): Promise<T> =>
+    work().catch((error: unknown) => {
+      throw isFileError(error) ? cacheError(error, cache.folder) : error;
     });
+  if (offline) {
+    const commit = await guarded(() => cachedCommit(cache, id, revision));
+    const found = { folder: cache.snapshot(commit), revision: commit, diagnostics: [], isRemote: false };
+    return { ...found, headers: async () => undefined, bring: async () => undefined };
   }
+  const client = new HubClient({ ...options, endpoint, token, id, revision });
+  const commit = await resolveCommit(client);
+  const model = new RemoteModel(client, commit, cache, also);
+  return {
+    folder: cache.snapshot(commit.sha),
+    revision: commit.sha,
+    diagnostics: renamed(id, commit),
+    isRemote: true,
+    headers: () => guarded(() => model.headers()),
+    bring: (onProgress) =>
+      guarded(async () => {
+        await model.bring(onProgress);
+        await cache.setRef(revision, commit.sha);
+      }),
+  };
 }
-
-async function bringFile(
-  client: HubClient,
-  commit: Commit,
-  cache: RepositoryCache,
-  file: RemoteFile,
-  onBytes: OnBytes,
-): Promise<void> {
-  const isThere = () => cache.has(commit.sha, file);
-  if (await isThere()) return onBytes(file.size);
-  await withLock(cache.lock(file.digest), client.signal, async () => {
-    // Another process may have brought it while this one waited.
-    if (await isThere()) return onBytes(file.size);
-    const hasBlob = (await sizeOf(cache.blob(file.digest))) === file.size;
-    if (hasBlob) onBytes(file.size);
-    else await fetchBlob(client, commit, file, cache, onBytes);
-    await cache.place(commit.sha, file, !hasBlob);
-  });
-}
-
-/** The files of these names, whose folders are listed where they are not in the root. */
-async function describe(
-  client: HubClient,
-  commit: Commit,
-  root: readonly RemoteFile[],
-  names: readonly string[],
-): Promise<RemoteFile[]> {
-  const folders = new Set(names.map((name) => posix.dirname(name)).filter((folder) => folder !== "."));
-  const files = new Map(root.map((file) => [file.path, file]));
-  for (const folder of folders) {
-    for (const file of await listFolder(client, commit, folder)) files.set(file.path, file);
-  }
-  const missing = names.filter((name) => !files.has(name));
-  if (missing.length > 0) {
-    const shown = missing.slice(0, 5).join(", ") + (missing.length > 5 ? ", …" : "");
-    throw hubError("hub.index", `${INDEX} names files that the repository lacks: ${shown}`, {
-      path: client.subject.id,
-    });
-  }
-  return names.map((name) => files.get(name)).filter((file) => file !== undefined);
-}
-
-/** Said before gigabytes have been fetched, not after. */
-async function checkSpace(cache: RepositoryCache, commit: Commit, files: readonly RemoteFile[]): Promise<void> {
-  let needed = 0;
-  for (const file of files) {
-    if (await cache.has(commit.sha, file)) continue;
-    if ((await sizeOf(cache.blob(file.digest))) === file.size) continue;
-    needed += Math.max(0, file.size - (await occupied(cache.partial(file.digest))));
-  }
-  const { bavail, bsize } = await statfs(cache.folder);
-  if (bavail * bsize >= needed) return;
-  throw hubError("hub.space", `${needed} bytes are to be fetched, ${bavail * bsize} are free`, {
-    kind: "output",
-    path: cache.folder,
-    hint: "make room, or choose another disk with --cache-dir or HF_HUB_CACHE",
-  });
-}
-
-/** Bytes on the disk: a file that arrives in any order has holes. */
-const occupied = async (path: string): Promise<number> =>
-  stat(path).then(
-    ({ blocks }) => blocks * 512,
-    () => 0,
-  );
 
 const renamed = (id: string, commit: Commit): Diagnostic[] =>
   commit.id === id

@@ -2,13 +2,12 @@ import { mkdir } from "node:fs/promises";
 import type { RepositoryCache } from "./cache.ts";
 import type { HubClient } from "./client.ts";
 import { digestOf } from "./digest.ts";
-import type { Exchange } from "./exchange.ts";
+import { fetchRange } from "./fetch-range.ts";
 import { FileLocation } from "./location.ts";
 import { inParallel } from "./parallel.ts";
-import { PartialFile, type Range } from "./partial-file.ts";
+import { PartialFile } from "./partial-file.ts";
 import { hubError } from "./refusal.ts";
 import type { Commit, RemoteFile } from "./repository-files.ts";
-import { retrying, Transient } from "./retry.ts";
 
 /** The longest range asked for at once: what a killed process loses, times the connections. */
 export const RANGE_BYTES = 8 << 20;
@@ -64,73 +63,16 @@ async function fetchMissing(
   const ranges = partial.missing(file.size, RANGE_BYTES);
   onBytes(file.size - ranges.reduce((sum, { start, end }) => sum + end - start, 0));
   const location = new FileLocation(commit, file);
-  await inParallel(ranges, CONNECTIONS, client.signal, (range, signal) =>
-    fetchRange(client.until(signal), location, file, partial, range, onBytes),
-  );
-}
-
-async function fetchRange(
-  client: HubClient,
-  location: FileLocation,
-  file: RemoteFile,
-  partial: PartialFile,
-  { start, end }: Range,
-  onBytes: OnBytes,
-): Promise<void> {
-  let at = start;
-  const fetchRest = async (progressed: () => void): Promise<void> => {
-    if (at === end) return;
-    const url = await location.address(client);
-    const isWhole = at === 0 && end === file.size;
-    const answer = await client.open(url, isWhole ? {} : { range: `bytes=${at}-${end - 1}` });
+  await inParallel(ranges, CONNECTIONS, client.signal, async (range, signal) => {
+    let end = range.start;
     try {
-      checkExtent(answer, file, at, isWhole, client.subject.id);
-      await client.reading(answer.url, async () => {
-        for await (const chunk of answer.chunks()) {
-          if (at + chunk.length > end) throw wrongLength(file, `more than ${end - start} bytes`, client.subject.id);
-          await partial.write(chunk, at);
-          at += chunk.length;
-          onBytes(chunk.length);
-          progressed();
-        }
+      await fetchRange(client.until(signal), location, file, range, async (bytes, at) => {
+        await partial.write(bytes, at);
+        end = at + bytes.length;
+        onBytes(bytes.length);
       });
     } finally {
-      await answer.discard();
+      await partial.note({ start: range.start, end });
     }
-    if (at < end) throw new Transient(wrongLength(file, `${at - start} bytes of ${end - start}`, client.subject.id));
-  };
-  const fetchOrExpire = async (progressed: () => void): Promise<void> => {
-    try {
-      await fetchRest(progressed);
-    } catch (error) {
-      if (error instanceof Transient) location.expire();
-      throw error;
-    }
-  };
-  try {
-    await retrying(fetchOrExpire, client.pause, client.signal);
-  } finally {
-    await partial.note({ start, end: at });
-  }
-}
-
-/** @throws ConversionError when an answer holds other bytes than those asked for */
-function checkExtent(answer: Exchange, file: RemoteFile, at: number, isWhole: boolean, id: string): void {
-  const { status, headers } = answer;
-  if (isWhole) {
-    const length = headers.get("content-length");
-    if (status !== 200) throw wrongLength(file, `HTTP ${status} to a request for all of it`, id);
-    if (length !== null && Number(length) !== file.size) throw wrongLength(file, `${length} bytes`, id);
-    return;
-  }
-  const [, first, , total] = /^bytes (\d+)-(\d+)\/(\d+)$/.exec(headers.get("content-range") ?? "") ?? [];
-  if (status === 206 && Number(first) === at && Number(total) === file.size) return;
-  const found = status === 206 ? `'${headers.get("content-range")}'` : `HTTP ${status}`;
-  throw wrongLength(file, `${found} to a request for the bytes from ${at}`, id);
-}
-
-const wrongLength = (file: RemoteFile, found: string, id: string) =>
-  hubError("hub.length", `the server gave ${found} for ${file.path}, which has ${file.size} bytes`, {
-    path: id,
-    hint: "a proxy or a mirror between this machine and the Hub may change files",
   });
+}

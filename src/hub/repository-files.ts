@@ -54,25 +54,37 @@ export async function resolveCommit(client: HubClient): Promise<Commit> {
   return { id: value.id, sha: value.sha };
 }
 
+/** What one folder of a commit holds, without what is in its sub-folders. */
+export interface FolderListing {
+  readonly files: readonly RemoteFile[];
+  /** Paths of its sub-folders. */
+  readonly folders: readonly string[];
+}
+
 /**
- * The files of one folder of a commit, without those of its sub-folders.
+ * Lists a folder of a commit.
  * @param folder `""` for the root
  * @throws ConversionError
  */
-export async function listFolder(client: HubClient, { id, sha }: Commit, folder: string): Promise<RemoteFile[]> {
+export async function listFolder(client: HubClient, { id, sha }: Commit, folder: string): Promise<FolderListing> {
   const files: RemoteFile[] = [];
+  const folders: string[] = [];
   const start = `${client.subject.endpoint}/api/models/${encodePath(id)}/tree/${sha}`;
   let url = new URL(folder ? `${start}/${encodePath(folder)}` : start);
   for (let page = 0; page < MAX_PAGES; page++) {
     const { value, next } = await client.json(url);
     if (!Array.isArray(value)) throw malformed(client, url, "no list of files");
     for (const entry of value as unknown[]) {
-      if (!isRecord(entry) || entry.type === "directory") continue;
+      if (!isRecord(entry)) continue;
+      if (entry.type === "directory") {
+        if (typeof entry.path === "string" && isPlainPath(entry.path)) folders.push(entry.path);
+        continue;
+      }
       const file = remoteFile(entry);
       if (!file) throw malformed(client, url, `a malformed entry: ${JSON.stringify(entry).slice(0, 200)}`);
       files.push(file);
     }
-    if (!next) return files;
+    if (!next) return { files, folders };
     url = next;
   }
   throw malformed(client, url, `more than ${MAX_PAGES} pages`);

@@ -70,7 +70,9 @@ export function makePlan(checkpoint: Checkpoint, options: PlanOptions = {}): Pla
       model: {
         name: checkpoint.name,
         modelType: architecture.modelType,
+        ...(checkpoint.revision ? { revision: checkpoint.revision } : {}),
         ...(typeof version === "string" ? { transformersVersion: version } : {}),
+        ...(checkpoint.weightsSha256 ? { weightsSha256: checkpoint.weightsSha256 } : {}),
       },
       ...taskPlan,
       task: task.id,
@@ -96,7 +98,8 @@ const rangesRunOnTheCpu: Diagnostic = {
   hint: "--sequence-length 128 fixes the length, for the GPU and the Neural Engine",
 };
 
-function architectureOf(checkpoint: Checkpoint, given: readonly AnyArchitecture[]): AnyArchitecture {
+/** The architecture of a checkpoint, a given one before ours. @throws ConversionError `architecture.unsupported` */
+export function architectureOf(checkpoint: Checkpoint, given: readonly AnyArchitecture[]): AnyArchitecture {
   const type = checkpoint.config.model_type;
   const all = [...given, ...ours];
   const known = all.map((a) => a.modelType);

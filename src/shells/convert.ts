@@ -10,7 +10,6 @@ import { exitStatus } from "./exit-status.ts";
 import { printDiagnostics } from "./failure.ts";
 import { progressBar } from "./progress-bar.ts";
 import { systemError } from "./system-error.ts";
-import { refuseUnavailable } from "./unavailable.ts";
 
 type Settings = ConversionSettings & ValuesOf<OptionsOf<"convert">, "shell">;
 
@@ -32,7 +31,6 @@ export const run: Run = async ({ operands, values, signal }) => {
       hint: "save the model as safetensors with Transformers: from_pretrained(..., from_tf=True).save_pretrained(...)",
     });
   }
-  printDiagnostics(refuseUnavailable(model, settings));
   if (reportPath !== undefined) reportRenderer(reportPath);
   const bar = progressBar(process.stderr);
   let conversion: Conversion;

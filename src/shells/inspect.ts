@@ -18,15 +18,15 @@ import { textTable } from "./text-table.ts";
 const MAX_VALUE = 100;
 
 /** `coreml-export inspect <package or checkpoint>` */
-export const run: Run = async ({ operands, values }) => {
-  const { mil, json }: ValuesOf<OptionsOf<"inspect">, "shell"> = values;
+export const run: Run = async ({ operands, values, signal }) => {
+  const { mil, json, verbose: _, ...hub }: ValuesOf<OptionsOf<"inspect">, "shell" | "pipeline"> = values;
   const [path] = operands as [string];
   if (mil && json) fail("usage", "cli.conflict", "the text of a program is no JSON", { path: "--mil, --json" });
   if (mil) {
     process.stdout.write(programText(path));
     return exitStatus.passed;
   }
-  const found = inspect(path);
+  const found = await inspect(path, { ...hub, signal });
   if (json) {
     process.stdout.write(`${JSON.stringify(found, null, 2)}\n`);
   } else {
@@ -62,6 +62,7 @@ function packageText(p: PackageInspection): string {
 const checkpointText = (c: CheckpointInspection): string =>
   textTable([
     ["name", c.name],
+    ...(c.revision ? [["revision", c.revision]] : []),
     ["model_type", c.modelType ?? "none"],
     ["architectures", c.architectures.join(", ") || "none"],
     ["tasks", c.tasks?.join(", ") ?? "none: this model type is not supported"],

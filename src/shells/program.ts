@@ -20,7 +20,7 @@ export const commandTexts: Readonly<Record<CommandName, CommandText>> = {
     operands: "[output]",
     description: "turn a checkpoint into a Core ML package, run it and compare it (the default command)",
     examples: [
-      "coreml-export -m ./distilbert-sst2 --feature text-classification exported/",
+      "coreml-export -m distilbert/distilbert-base-uncased-finetuned-sst-2-english --feature auto exported/",
       "coreml-export -m ./vit --feature auto --quantize float16 exported/",
       "coreml-export -m ./bert --sequence-length 128 --target ios17 --report report.html exported/",
       "coreml-export -m ./gpt2 --feature text-generation --use-past exported/",
@@ -35,9 +35,10 @@ export const commandTexts: Readonly<Record<CommandName, CommandText>> = {
     load: async () => (await import("./predict.ts")).run,
   },
   inspect: {
-    operands: "<path>",
-    description: "show what a package or the folder of a checkpoint holds",
+    operands: "<model>",
+    description: "show what a package or a checkpoint holds; of a model on the Hub no weights are fetched",
     examples: [
+      "coreml-export inspect google-bert/bert-base-uncased",
       "coreml-export inspect exported/Model.mlpackage",
       "coreml-export inspect exported/Model.mlpackage --mil",
     ],

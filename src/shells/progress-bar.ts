@@ -31,6 +31,12 @@ export function progressBar(stream: NodeJS.WriteStream): ProgressBar {
   };
 }
 
+const doings: Readonly<Record<Progress["phase"], string>> = {
+  download: "downloading",
+  write: "writing",
+  validate: "validating",
+};
+
 /** `writing Model.mlpackage [======>       ]  42%  1.2 of 2.9 GB`, less of it where the terminal is narrow. */
 export function progressLine({ phase, part, done, total, unit }: Progress, columns: number): string {
   const share = total > 0 ? Math.min(1, done / total) : 0;
@@ -38,7 +44,7 @@ export function progressLine({ phase, part, done, total, unit }: Progress, colum
   const filled = Math.round(share * BAR_WIDTH);
   const bar = `[${"=".repeat(filled)}${" ".repeat(BAR_WIDTH - filled)}]`;
   const amount = unit === "bytes" ? `${megabytes(done)} of ${megabytes(total)} MB` : `${done} of ${total} runs`;
-  const doing = `${phase === "write" ? "writing" : "validating"} ${part}`;
+  const doing = `${doings[phase]} ${part}`;
   const forms = [`${doing} ${bar} ${percent}  ${amount}`, `${bar} ${percent}`, percent];
   // The last column stays free: some terminals break the line when it is written.
   return forms.find((line) => line.length < columns) ?? "";

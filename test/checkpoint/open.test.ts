@@ -240,7 +240,7 @@ describe("refuses", () => {
   test("a folder in place of config.json", () => {
     inFolder((folder) => {
       mkdirSync(join(folder, "config.json"));
-      expect(diagnosticsOf(() => openCheckpoint(folder)).diagnostics).toMatchObject([{ code: "checkpoint.json" }]);
+      expect(diagnosticsOf(() => openCheckpoint(folder)).diagnostics).toMatchObject([{ code: "checkpoint.file" }]);
     });
   });
 

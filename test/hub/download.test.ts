@@ -2,8 +2,8 @@ import { lstatSync, readdirSync, readFileSync, readlinkSync, rmSync, truncateSyn
 import { join } from "node:path";
 import { describe, expect, it, vi } from "vitest";
 import { openCheckpoint } from "../../src/checkpoint/open.ts";
-import type { DownloadProgress } from "../../src/hub/download.ts";
 import { RANGE_BYTES } from "../../src/hub/fetch-blob.ts";
+import type { DownloadProgress } from "../../src/hub/remote-model.ts";
 import { HubFixture } from "./hub-fixture.ts";
 import { sharded, single } from "./model.ts";
 

@@ -32,8 +32,8 @@ describe("predict", () => {
 });
 
 describe("inspect", () => {
-  test("counts operations, the most frequent first, and weights once", () => {
-    const found = inspect("test/corpus/models/functions_ios18_fp32.mlpackage");
+  test("counts operations, the most frequent first, and weights once", async () => {
+    const found = await inspect("test/corpus/models/functions_ios18_fp32.mlpackage");
     if (found.kind !== "package") throw new Error(found.kind);
     expect(found.functions.map((f) => f.name).sort()).toEqual(["classify_tokens", "score"]);
     for (const { ops } of found.functions) {
