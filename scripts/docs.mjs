@@ -1,6 +1,6 @@
 /**
- * Makes what follows from the code: docs/cli.md, docs/support.md, docs/ops.md, and the lists of architectures and tasks
- * in src/. The pages are made from dist/: build first.
+ * Makes what follows from the code: docs/cli.md, docs/support.md, docs/ops.md, docs/ops/*.md, and the lists of
+ * architectures and tasks in src/. The pages are made from dist/: build first.
  *
  * usage: node scripts/docs.mjs [--check]
  *
@@ -38,10 +38,12 @@ if (changed && mayWrite) {
 
 // After the indexes: the pages import what was built from them.
 const { cli } = await import("./docs/cli.mjs");
-const { opsPage } = await import("./docs/ops.mjs");
+const { opsDetailPages, opsPage } = await import("./docs/ops.mjs");
 const { support } = await import("./docs/support.mjs");
 settle("docs/cli.md", cli());
 settle("docs/support.md", support());
 settle("docs/ops.md", opsPage());
-console.log(`docs: 5 files, ${stale} stale`);
+const details = opsDetailPages();
+for (const [path, text] of details) settle(path, text);
+console.log(`docs: ${5 + details.length} files, ${stale} stale`);
 if (stale > 0) process.exitCode = 1;

@@ -1,6 +1,6 @@
 import type { DType } from "../tensor/dtype.ts";
 import { numbersOf } from "./constants.ts";
-import { type Dim, dimsText } from "./dim.ts";
+import { type Dim, dimsText, equalDims } from "./dim.ts";
 import { at, isAtLeast, type Target } from "./opset.ts";
 import type { Literal, Param } from "./params.ts";
 import { type Argument, argumentValues, type Block, Value } from "./program.ts";
@@ -164,6 +164,13 @@ export class Call {
       if (x === 1) return y;
       return this.unifier.equal(x, y) ?? this.refuse(`${dimsText(a)} does not broadcast with ${dimsText(b)}`);
     });
+  }
+
+  /** Whether `given` broadcasts to `shape` and leaves it as it is. */
+  broadcastsTo(given: readonly Dim[], shape: readonly Dim[]): boolean {
+    const wide = this.broadcast(shape, given);
+    const { resolve } = this.unifier;
+    return wide.length === shape.length && wide.every((d, i) => equalDims(resolve(d), resolve(shape[i] as Dim)));
   }
 }
 

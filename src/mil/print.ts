@@ -23,18 +23,24 @@ function printNode(node: Node, indent: string): string {
     const [v] = node.outputs as [Value];
     return isInline(v) ? "" : `${indent}${v.name}: ${typeText(v.type)} = const(${constantText(v)})\n`;
   }
-  const outputs = node.outputs.map((v) => `${v.name}: ${typeText(v.type)}`).join(", ");
-  const args = [...node.inputs].map(([name, arg]) => `${name} = ${argumentText(arg)}`).join(", ");
-  const keep = node.keep ? ` keep ${node.keep}` : "";
   const blocks = node.blocks.map((b) => {
     const inputs = b.inputs.map((v) => `${v.name}: ${typeText(v.type)}`).join(", ");
     const results = b.outputs.map((v) => v.name).join(", ");
     return `${indent}${inputs ? `(${inputs}) ` : ""}{\n${printBlock(b, `${indent}  `)}${indent}} -> (${results})\n`;
   });
-  return `${indent}${outputs ? `${outputs} = ` : ""}${node.op}(${args})${keep}\n${blocks.join("")}`;
+  return `${indent}${nodeText(node)}\n${blocks.join("")}`;
 }
 
-const argumentText = (arg: Argument): string =>
+/** One line for an operation, without its blocks: `y: tensor<fp32, [1, 4]> = add(x = a, y = b)`. */
+export function nodeText(node: Node): string {
+  const outputs = node.outputs.map((v) => `${v.name}: ${typeText(v.type)}`).join(", ");
+  const args = [...node.inputs].map(([name, arg]) => `${name} = ${argumentText(arg)}`).join(", ");
+  const keep = node.keep ? ` keep ${node.keep}` : "";
+  return `${outputs ? `${outputs} = ` : ""}${node.op}(${args})${keep}`;
+}
+
+/** What a parameter is bound to: short constants as they are, values by name, several of them in parentheses. */
+export const argumentText = (arg: Argument): string =>
   arg instanceof Value ? valueText(arg) : `(${argumentValues(arg).map(valueText).join(", ")})`;
 
 const valueText = (v: Value): string => (v.constant && (v.literal || isInline(v)) ? constantText(v) : v.name);

@@ -62,7 +62,9 @@ export function unification(): Unifier {
         solved.set(name, narrowed(value, t.atom.min, t.atom.max, solved, free));
         return resolve(x);
       }
-      return undefined;
+      // What is left, a quotient or a product, cannot be solved for. Whether it is the number is left to the run.
+      const number = [x, y].find((d) => typeof d === "number");
+      return difference.terms.some((t) => t.atom.kind !== "length") ? number : undefined;
     },
   };
 }

@@ -12,11 +12,18 @@ const MAX_LISTED = 20;
 /**
  * Checks a program against the table: every value defined once and before it is used, every node's results of the types
  * its row infers. Types and contents of values become the inferred ones, with lengths unified where operations demand it.
+ * @param names `unique`, or `hiding` where a name may be defined again and then hides what had it before: coremltools
+ *   writes that without its passes
  * @throws ConversionError listing every broken node
  */
-export function verify(program: Program, table: OpTable, unifier: Unifier = unification()): void {
+export function verify(
+  program: Program,
+  table: OpTable,
+  unifier: Unifier = unification(),
+  names: "unique" | "hiding" = "unique",
+): void {
   const problems: Diagnostic[] = [];
-  for (const func of program.functions.values()) verifyFunction(func, table, unifier, problems);
+  for (const func of program.functions.values()) verifyFunction(func, table, unifier, names, problems);
   if (problems.length > 0) {
     const more = problems.length - MAX_LISTED;
     const rest: Diagnostic[] = more > 0 ? [{ code: "op.more", severity: "error", message: `and ${more} more` }] : [];
@@ -24,11 +31,17 @@ export function verify(program: Program, table: OpTable, unifier: Unifier = unif
   }
 }
 
-function verifyFunction(func: Func, table: OpTable, unifier: Unifier, problems: Diagnostic[]): void {
+function verifyFunction(
+  func: Func,
+  table: OpTable,
+  unifier: Unifier,
+  names: "unique" | "hiding",
+  problems: Diagnostic[],
+): void {
   type Scope = Map<string, Value>;
   // Blocks beside each other may use the same names (the two of a while_loop do), a block and those around it may not.
   const define = (scope: Scope, v: Value, where: string): void => {
-    if (scope.has(v.name))
+    if (names === "unique" && scope.has(v.name))
       problems.push({ code: "program.name", severity: "error", path: where, message: `'${v.name}' is defined twice` });
     scope.set(v.name, v);
   };

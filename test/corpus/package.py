@@ -72,7 +72,13 @@ def op_types(spec: Model_pb2.Model) -> list[str]:
     return sorted(found - {"const"})
 
 
-_NUMPY_TYPE = {MIL_pb2.FLOAT32: np.float32, MIL_pb2.INT32: np.int32}
+# fp16 and int8 cross the boundary as what holds them exactly.
+_NUMPY_TYPE = {
+    MIL_pb2.FLOAT32: np.float32,
+    MIL_pb2.FLOAT16: np.float32,
+    MIL_pb2.INT32: np.int32,
+    MIL_pb2.INT8: np.int32,
+}
 
 
 def check_interface(
@@ -90,7 +96,8 @@ def check_interface(
         return
     if set(outputs) != set(block.outputs):
         raise ValueError(f"outputs {sorted(outputs)} but the package declares {sorted(block.outputs)}")
-    declared = {output.name: output.type for operation in block.operations for output in operation.outputs}
+    made = {output.name: output.type for operation in block.operations for output in operation.outputs}
+    declared = declared_inputs | made
     for name, value in outputs.items():
         _check_tensor(name, value, declared[name].tensorType)
 

@@ -132,6 +132,15 @@ describe("reading", () => {
     expect(text(u.equal(b, floorDivDims(a, 2)))).toBe(dimText(floorDivDims(a, 2)));
   });
 
+  test("a quotient or a product may be a number within its bounds", () => {
+    const u = unification();
+    const [a, b] = [u.fresh("a", 1, 20), u.fresh("b", 1, 20)];
+    expect(text(u.equal(floorDivDims(addDims(a, 6), 8), 2))).toBe("2");
+    expect(text(u.equal(3, mulDims(a, b)))).toBe("3");
+    expect(text(u.equal(floorDivDims(a, 8), 3))).toBe("refused");
+    expect(text(u.equal(floorDivDims(a, 8), b))).toBe(dimText(floorDivDims(a, 8)));
+  });
+
   test("names of free lengths are never given twice", () => {
     const u = unification();
     const made = ["size", "size", "size_1", "size"].map((n) => dimText(u.fresh(n, 0, 9)));

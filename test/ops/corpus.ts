@@ -54,25 +54,32 @@ export function callsOf(c: CorpusCase): readonly Call[] {
   }
 }
 
-/** The largest difference, and what is allowed: see design, validation. */
+/** How far an output may be off: nothing for integers; see design, validation, for floats. */
+function gateOf(expected: HostTensor, largest: number, precision: CorpusCase["precision"]): number {
+  if (expected.dtype === "int32") return 0;
+  if (precision === "fp32") return 1e-4 * Math.max(1, largest);
+  const { data } = expected;
+  const count = Math.max(1, data.length);
+  const mean = data.reduce((a, b) => a + b, 0) / count;
+  const deviation = Math.sqrt(data.reduce((a, x) => a + (x - mean) ** 2, 0) / count);
+  // Half precision: 3e-2 of the spread, and never less than three units in the last place of the largest value.
+  const spread = Number.isFinite(deviation) ? deviation : 0;
+  return Math.max(3e-2 * spread, 3 * 2 ** -10 * largest) + 1e-6;
+}
+
+/** The largest difference, what is allowed, and the largest magnitude of the expected values that are finite. */
 export function compared(
   actual: HostTensor,
   expected: HostTensor,
   precision: CorpusCase["precision"],
-): { readonly error: number; readonly allowed: number } {
+): { readonly error: number; readonly allowed: number; readonly largest: number } {
   const reference = Array.from(expected.data);
-  const finite = reference.filter(Number.isFinite).map(Math.abs);
-  const largest = finite.reduce((a, b) => Math.max(a, b), 0);
-  const mean = reference.reduce((a, b) => a + b, 0) / Math.max(1, reference.length);
-  const deviation = Math.sqrt(reference.reduce((a, x) => a + (x - mean) ** 2, 0) / Math.max(1, reference.length));
-  // Half precision: 3e-2 of the spread, and never less than three units in the last place of the largest value.
-  const spread = Number.isFinite(deviation) ? deviation : 0;
-  const half = Math.max(3e-2 * spread, 3 * 2 ** -10 * largest) + 1e-6;
-  const allowed = precision === "fp32" ? 1e-4 * Math.max(1, largest) : half;
+  const largest = reference.filter(Number.isFinite).reduce((a, b) => Math.max(a, Math.abs(b)), 0);
   const differences = reference.map((x, i) => {
     const y = actual.data[i] as number;
     return Object.is(x, y) || x === y || (Number.isNaN(x) && Number.isNaN(y)) ? 0 : Math.abs(x - y);
   });
   const worst = differences.reduce((a, b) => (b > a || Number.isNaN(b) ? b : a), 0);
-  return { error: Number.isNaN(worst) ? Number.POSITIVE_INFINITY : worst, allowed };
+  const error = Number.isNaN(worst) ? Number.POSITIVE_INFINITY : worst;
+  return { error, allowed: gateOf(expected, largest, precision), largest };
 }

@@ -2,8 +2,8 @@
 import { type Dim, dimsText } from "../dim.ts";
 import { optionalTensor, tensor } from "../params.ts";
 import { defineOp, result } from "../row.ts";
-import { equalShapes } from "../types.ts";
 import { float } from "./domains.ts";
+import { sizeOf } from "./resize.ts";
 
 /**
  * softmax(query·keyᵀ / √E + attn_mask)·value over query [B, *, L, E], key [B, *, S, E] and value [B, *, S, EV]. A bool
@@ -29,21 +29,18 @@ export const scaled_dot_product_attention = defineOp("scaled_dot_product_attenti
     const keys = call.unify(key.at(-2) as Dim, value.at(-2) as Dim, "lengths of key and value");
     if (call.has("attn_mask")) {
       const [mask, scores] = [call.type("attn_mask"), [...batch, length, keys]];
-      if (mask.dtype !== "bool" && mask.dtype !== query.dtype)
-        call.refuse(`the mask is ${mask.dtype}, the query ${query.dtype}`);
       call.unify(mask.shape.at(-1) ?? 1, keys, "last dimension of the mask and the length of key");
-      if (!equalShapes(call.broadcast(scores, mask.shape), scores)) {
+      if (!call.broadcastsTo(mask.shape, scores)) {
         call.refuse(`mask ${dimsText(mask.shape)} for scores ${dimsText(scores)}`);
       }
     }
     return result(query.dtype, [...batch, length, value.at(-1) as Dim]);
   },
   onnx(call) {
-    const [rank, inner] = [call.rank("query"), call.shape("query").at(-1)];
-    if (typeof inner !== "number") return call.refuse("the last dimension of the query is unknown");
+    const rank = call.rank("query");
     const order = Array.from({ length: rank }, (_, i) => i);
     const turned = call.node("Transpose", [call.in("key")], { perm: [...order.slice(0, -2), rank - 1, rank - 2] });
-    const query = call.node("Mul", [call.in("query"), call.float(1 / Math.sqrt(inner))]);
+    const query = call.node("Div", [call.in("query"), call.node("Sqrt", [sizeOf(call, rank - 1, "query")])]);
     const scores = call.node("MatMul", [query, turned]);
     const weights = call.node("Softmax", [masked(scores)], { axis: -1 });
     return call.node("MatMul", [weights, call.in("value")]);

@@ -3,7 +3,7 @@
 import { elementCount } from "../../tensor/dtype.ts";
 import type { Call } from "../call.ts";
 import { dimsText, isFixed } from "../dim.ts";
-import { onnxTypeOf } from "../lowering.ts";
+import { type OnnxSink, onnxTypeOf } from "../lowering.ts";
 import { list, state, tensor, tuple } from "../params.ts";
 import { defineOp, type Result } from "../row.ts";
 import { equalShapes, type TensorType, type Type, typeText } from "../types.ts";
@@ -67,7 +67,12 @@ export const while_loop = defineOp("while_loop", {
   },
   onnx(call) {
     const first = call.ins("loop_vars");
-    const [goesOn] = call.inline(0, first);
+    // A condition of one element is as good as a scalar in MIL, and not in ONNX.
+    const goesOn = (values: readonly string[], into?: OnnxSink): string => {
+      const [flag] = call.inline(0, values, into) as [string];
+      const scalar = [flag, call.int64s([])];
+      return (into ? into.node("Reshape", scalar, {}, 1)[0] : call.node("Reshape", scalar)) as string;
+    };
     const types = call.values("loop_vars").map((v) => elementOf(v.type, (why) => call.refuse(why)));
     const scope = `${first.join()}:loop`;
     const values = types.map((t, i) => ({ name: `${scope}:${i}`, type: onnxTypeOf(t.dtype) }));
@@ -79,9 +84,9 @@ export const while_loop = defineOp("while_loop", {
         values.map((v) => v.name),
         inner,
       );
-      return [...call.inline(0, next, inner), ...next];
+      return [goesOn(next, inner), ...next];
     });
-    return call.nodes("Loop", ["", goesOn as string, ...first], { body }, first.length);
+    return call.nodes("Loop", ["", goesOn(first), ...first], { body }, first.length);
   },
 });
 

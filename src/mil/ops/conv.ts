@@ -60,6 +60,15 @@ export const onnxWindow = (w: Window): Record<string, number | string | readonly
 export const ones = (call: Call): readonly number[] => Array<number>(spatial(call)).fill(1);
 export const zeros = (call: Call): readonly number[] => Array<number>(2 * spatial(call)).fill(0);
 
+/** A window over a width, as one over an image of height 1. */
+const withHeight = (w: Window): Window => ({
+  kernel: [1, ...w.kernel],
+  strides: [1, ...w.strides],
+  dilations: [1, ...w.dilations],
+  padding: w.padding,
+  pad: [0, 0, ...w.pad],
+});
+
 /** Weight [C_out, C_in / groups, *kernel] over x [N, C_in, *spatial]. */
 export const conv = defineOp("conv", {
   in: [tensor("x", "T"), tensor("weight", TthenU)],
@@ -93,9 +102,18 @@ export const conv = defineOp("conv", {
   onnx(call) {
     const w = windowOf(call, call.shape("weight").slice(2) as number[], call.ints("dilations"));
     // ONNX Runtime computes `auto_pad` without dilation; spell such padding out where the sizes are known.
-    const inputs = [call.in("x"), call.in("weight"), ...(call.has("bias") ? [call.in("bias")] : [])];
     const same = w.padding === "explicit" ? w : explicitSame(w, call.shape("x").slice(2));
-    return call.node("Conv", inputs, { ...onnxWindow(same), dilations: w.dilations, group: call.number("groups") });
+    const group = call.number("groups");
+    const bias = call.has("bias") ? [call.in("bias")] : [];
+    const convolve = (x: string, weight: string, by: Window): string =>
+      call.node("Conv", [x, weight, ...bias], { ...onnxWindow(by), dilations: by.dilations, group });
+    if (spatial(call) !== 1) return convolve(call.in("x"), call.in("weight"), same);
+    // ONNX Runtime sums one dimension in another order than two. Exporters to ONNX write two, and where a logarithm of
+    // almost nothing follows (a spectrogram), the order decides the third digit: the same order makes results comparable.
+    const height = call.int64s([2]);
+    const flat = (x: string): string => call.node("Unsqueeze", [x, height]);
+    const y = convolve(flat(call.in("x")), flat(call.in("weight")), withHeight(same));
+    return call.node("Squeeze", [y, height]);
   },
 });
 

@@ -19,9 +19,9 @@ const boxModes = {
 } as const;
 
 /**
- * Where `count` samples lie in a box, as offset + share of its length, which is the last position minus the first:
- * https://github.com/apple/coremltools/blob/9.0/mlmodel/format/NeuralNetwork.proto (`SamplingMode`).
- * No text describes UNALIGN_CORNERS for boxes, and Apple's one test of it follows from no grid of the others' kind.
+ * Where `count` samples lie in a box, counted from its first position; its length is the last position minus the first:
+ * https://github.com/apple/coremltools/blob/9.0/mlmodel/format/NeuralNetwork.proto (`SamplingMode`), and for
+ * UNALIGN_CORNERS https://developer.apple.com/documentation/accelerate/bnnslinearsamplingunaligncorners.
  */
 type Grid = (call: Lowering, length: string, count: number) => string;
 const steps = (count: number, step: (i: number) => number): readonly number[] =>
@@ -49,6 +49,16 @@ const grids: Readonly<Record<string, Grid>> = {
       steps(count, (i) => i / count),
     );
     return call.node("Min", [at, length]);
+  },
+  UNALIGN_CORNERS: (call, length, count) => {
+    const size = call.node("Add", [length, call.float(1)]);
+    const centres = along(
+      call,
+      size,
+      steps(count, (i) => (i + 0.5) / count),
+    );
+    const at = call.node("Sub", [centres, call.float(0.5)]);
+    return call.node("Min", [call.node("Max", [at, call.float(0)]), length]);
   },
   OFFSET_CORNERS: (call, length, count) => {
     const spacing = call.node("Max", [length, call.float(1)]);
@@ -115,7 +125,8 @@ export const crop_resize = defineOp("crop_resize", {
       return result(dtype, [count as Dim, size === 4 ? batch : 1, ...crop]);
     }
     const boxes = call.shape("boxes");
-    if (boxes.length !== 2 || boxes[1] !== 4) call.refuse(`boxes ${dimsText(boxes)}, expected [N, 4]`);
+    if (boxes.length !== 2) call.refuse(`boxes ${dimsText(boxes)}, expected [N, 4]`);
+    call.unify(boxes[1] as Dim, 4, "the columns of boxes and 4");
     if (call.has("box_indices")) {
       call.unify(call.shape("box_indices")[0] ?? 1, boxes[0] as Dim, "entries of box_indices and boxes");
     }
@@ -129,10 +140,11 @@ export const crop_resize = defineOp("crop_resize", {
     const images = imagesOf(call, boxes);
     const y = croppedFrom(call, images, boxes, size - 4);
     if (!isOld(call)) return y;
-    const [channels, height, width] = [call.shape("x")[1], call.number("target_height"), call.number("target_width")];
-    if (typeof channels !== "number") return call.refuse("the channels of x are unknown");
-    const batch = size === 5 ? 1 : -1;
-    return call.node("Reshape", [y, call.int64s([size === 5 ? -1 : 0, batch, channels, height, width])]);
+    const shape = call.node("Shape", [call.in("x")]);
+    const from = (axes: readonly number[]): string => call.node("Gather", [shape, call.int64s(axes)], { axis: 0 });
+    const ahead = size === 5 ? [call.int64s([-1, 1]), from([1])] : [call.int64s([-1]), from([0, 1])];
+    const crop = call.int64s([call.number("target_height"), call.number("target_width")]);
+    return call.node("Reshape", [y, call.node("Concat", [...ahead, crop], { axis: 0 })]);
   },
 });
 

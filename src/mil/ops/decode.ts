@@ -1,28 +1,83 @@
-import { type DType, elementCount } from "../../tensor/dtype.ts";
-import { tensorOf, valuesOf } from "../../tensor/memory.ts";
+import { packBits } from "../../tensor/bit-packing.ts";
+import { bitsOf, byteLength, type DType, elementCount, isFloat } from "../../tensor/dtype.ts";
+import {
+  decodeElements,
+  encodeElements,
+  typedArrayOf,
+  type Values,
+  type WholeByteDType,
+} from "../../tensor/elements.ts";
+import { valuesOf } from "../../tensor/memory.ts";
 import type { LazyTensor } from "../../tensor/tensor.ts";
 
-/** A tensor whose values are computed once, when first read. */
-export function computed(
+/** Elements decoded at a time; a multiple of 8, so that pieces of sub-byte types start on a byte. */
+export const PIECE = 1 << 16;
+
+/**
+ * A tensor that is decoded anew, a piece at a time, whenever it is read: nothing decoded is kept.
+ * @param decode fills `out`, of at most `PIECE` elements, with the elements from `start` on
+ */
+export function decoded(
   dtype: DType,
   shape: readonly number[],
   key: string,
-  values: () => ArrayLike<number>,
+  decode: (start: number, out: Float32Array) => void,
 ): LazyTensor {
-  let made: LazyTensor | undefined;
   return {
     dtype,
     shape,
     key,
     read(start, count, out) {
-      made ??= tensorOf(dtype, shape, values(), key);
-      made.read(start, count, out);
+      const numbers = new Float32Array(Math.min(PIECE, count));
+      for (let done = 0; done < count; done += PIECE) {
+        const piece = numbers.subarray(0, Math.min(PIECE, count - done));
+        decode(start + done, piece);
+        out.set(encoded(dtype, piece, key), byteLength(dtype, done));
+      }
     },
   };
 }
 
+function encoded(dtype: DType, numbers: Float32Array, key: string): Uint8Array {
+  if (isFloat(dtype)) return encodeElements(dtype, numbers, key);
+  if (bitsOf[dtype] < 8) return packBits(numbers, bitsOf[dtype]);
+  const integers = (typedArrayOf[dtype as WholeByteDType] as Int32ArrayConstructor).from(numbers);
+  return new Uint8Array(integers.buffer);
+}
+
+/** The elements `[start, start + count)`, wherever they start in a byte. */
+export function elementsOf(tensor: LazyTensor, start: number, count: number): Values {
+  const { dtype, key } = tensor;
+  const before = bitsOf[dtype] < 8 ? start % 8 : 0;
+  const bytes = new Uint8Array(byteLength(dtype, before + count));
+  tensor.read(start - before, before + count, bytes);
+  return decodeElements(dtype, before + count, bytes, key).subarray(before);
+}
+
 /** Row-major strides. */
 export const stridesOf = (shape: readonly number[]): number[] => shape.map((_, i) => elementCount(shape.slice(i + 1)));
+
+/** Position of an element's block: rows[row] + columns[column], a row being all dimensions but the last. */
+export interface Blocks {
+  readonly rows: Int32Array;
+  readonly columns: Int32Array;
+}
+
+/** Where the elements of a tensor of `shape` find theirs in one of `blocks`, whose sizes divide it. */
+export function blocksOf(shape: readonly number[], blocks: readonly number[]): Blocks {
+  const [strides, blockStrides] = [stridesOf(shape.slice(0, -1)), stridesOf(blocks)];
+  const sizes = shape.map((d, i) => d / (blocks[i] as number));
+  const rows = Int32Array.from({ length: elementCount(shape.slice(0, -1)) }, (_, row) => {
+    let [position, rest] = [0, row];
+    strides.forEach((stride, i) => {
+      position += Math.floor(Math.floor(rest / stride) / (sizes[i] as number)) * (blockStrides[i] as number);
+      rest %= stride;
+    });
+    return position;
+  });
+  const columns = Int32Array.from({ length: shape.at(-1) ?? 1 }, (_, j) => Math.floor(j / (sizes.at(-1) ?? 1)));
+  return { rows, columns };
+}
 
 /**
  * iOS18 look-up tables. `indices` has the shape of the result (divided by the vector's length along its axis); `lut` is
@@ -34,31 +89,30 @@ export function lutToDense(indices: LazyTensor, lut: LazyTensor, vectorAxis: num
   const axis =
     vectorAxis === undefined || vector === 1 ? 0 : (vectorAxis + indices.shape.length) % indices.shape.length;
   const shape = vector === 1 ? indices.shape : indices.shape.with(axis, (indices.shape[axis] as number) * vector);
-  return computed(lut.dtype, shape, `lut(${indices.key}, ${lut.key})`, () => {
-    const [picks, table] = [Array.from(valuesOf(indices), Number), Array.from(valuesOf(lut), Number)];
-    const [inStrides, groupStrides] = [stridesOf(indices.shape), stridesOf(groups)];
-    const block = indices.shape.map((d, i) => d / (groups[i] as number));
-    const out = new Float64Array(elementCount(shape));
-    const outer = elementCount(shape.slice(axis + 1));
-    picks.forEach((pick, i) => {
-      let group = 0;
-      let before = 0;
-      let rest = i;
-      inStrides.forEach((stride, d) => {
-        const at = Math.floor(rest / stride);
-        rest %= stride;
-        group += Math.floor(at / (block[d] as number)) * (groupStrides[d] as number);
-        if (d <= axis) before = before * (indices.shape[d] as number) + at;
-      });
-      const inside = i % outer;
-      for (let k = 0; k < vector; k++) {
-        const target = vector === 1 ? i : (before * vector + k) * outer + inside;
-        out[target] = table[(group * entries + pick) * vector + k] as number;
-      }
-    });
-    return out;
+  const width = indices.shape.at(-1) ?? 1;
+  const inner = vector === 1 ? 1 : elementCount(shape.slice(axis + 1));
+  let loaded: { readonly table: Values; readonly blocks: Blocks } | undefined;
+  return decoded(lut.dtype, shape, `lut(${indices.key}, ${lut.key})`, (start, out) => {
+    loaded ??= { table: valuesOf(lut), blocks: blocksOf(indices.shape, groups) };
+    const { table, blocks } = loaded;
+    const first = sourceOf(start, inner, vector);
+    const last = sourceOf(start + out.length - 1, inner, vector);
+    // Along an axis that is not the last, a run of the result goes through a run of the indices once per entry.
+    const [from, to] = inner === 1 ? [first, last] : [first - (first % inner), last - (last % inner) + inner - 1];
+    const picks = elementsOf(indices, from, to - from + 1);
+    for (let i = 0; i < out.length; i++) {
+      const source = vector === 1 ? start + i : sourceOf(start + i, inner, vector);
+      const row = Math.floor(source / width);
+      const group = (blocks.rows[row] as number) + (blocks.columns[source - row * width] as number);
+      const entry = vector === 1 ? 0 : Math.floor((start + i) / inner) % vector;
+      out[i] = table[(group * entries + (picks[source - from] as number)) * vector + entry] as number;
+    }
   });
 }
+
+/** Which element of a tensor an element comes from when each is repeated `times` over an axis with `inner` elements below it. */
+export const sourceOf = (at: number, inner: number, times: number): number =>
+  Math.floor(at / (inner * times)) * inner + (at % inner);
 
 /** iOS16 look-up tables: `indices` are bytes that hold `log2(entries)` bits per element, lowest bits first. */
 export function unpackedLut(indices: LazyTensor, lut: LazyTensor, shape: readonly number[]): LazyTensor {

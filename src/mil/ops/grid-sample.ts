@@ -22,6 +22,11 @@ export function extentOf(call: Lowering): string {
 
 /** `x` [N, C, H, W] read at `pixels` [N, h, w, 2], columns before rows, 0 being the centre of the first pixel. */
 export function sampledAt(call: Lowering, x: string, pixels: string, extent: string, how: Sampling): string {
+  // GridSample rounds before it reflects, which gives another pixel where two are as near.
+  if (how.mode === "nearest" && paddings[how.padding] === "reflection") {
+    const inside = call.node("Round", [reflected(call, pixels, extent, how.padding === "reflection")]);
+    return sampledAt(call, x, inside, extent, { ...how, padding: "border" });
+  }
   // From edge to edge GridSample reflects at the edges, from centre to centre at the centres of the outermost pixels.
   const isCentred = how.padding === "reflection";
   const [one, two] = [call.float(1), call.float(2)];
@@ -34,4 +39,16 @@ export function sampledAt(call: Lowering, x: string, pixels: string, extent: str
   if (how.padding !== "constant" || how.value === 0) return sample(x);
   const value = call.float(how.value);
   return call.node("Add", [sample(call.node("Sub", [x, value])), value]);
+}
+
+/** Positions folded into the image at the centres of its outermost pixels, or at its edges. */
+function reflected(call: Lowering, pixels: string, extent: string, isCentred: boolean): string {
+  const last = call.node("Sub", [extent, call.float(1)]);
+  const first = call.float(isCentred ? 0 : -0.5);
+  const span = isCentred ? call.node("Max", [last, call.float(1)]) : extent;
+  const period = call.node("Mul", [span, call.float(2)]);
+  const distance = call.node("Abs", [call.node("Sub", [pixels, first])]);
+  const rest = call.node("Mod", [distance, period], { fmod: 1 });
+  const folded = call.node("Add", [call.node("Min", [rest, call.node("Sub", [period, rest])]), first]);
+  return call.node("Min", [call.node("Max", [folded, call.float(0)]), last]);
 }

@@ -1,5 +1,5 @@
 // https://apple.github.io/coremltools/source/coremltools.converters.mil.mil.ops.defs.html#linear
-import { isFloat } from "../../tensor/dtype.ts";
+import { type DType, isFloat } from "../../tensor/dtype.ts";
 import type { Call } from "../call.ts";
 import { type Dim, dimsText } from "../dim.ts";
 import type { Lowering } from "../lowering.ts";
@@ -8,9 +8,11 @@ import { defineOp, result } from "../row.ts";
 import { numeric, TthenU } from "./domains.ts";
 import { reshapedTo } from "./target-shape.ts";
 
-function sameKind(call: Call, x: string, y: string): void {
-  const [a, b] = [call.dtype(x), call.dtype(y)];
-  if (isFloat(a) !== isFloat(b)) call.refuse(`'${x}' is ${a} and '${y}' is ${b}`);
+/** A parameter as floats where the result is one: what is constant may have another dtype from iOS17 on. */
+function inKindOf(call: Lowering, result: DType, name: string): string {
+  return isFloat(result) === isFloat(call.dtype(name))
+    ? call.in(name)
+    : call.cast(call.in(name), isFloat(result) ? "float" : "int32");
 }
 
 const noBias = (call: Call): readonly number[] => {
@@ -24,7 +26,6 @@ export const linear = defineOp("linear", {
   options: [optionalTensor("bias", TthenU, { binding: "const", default: noBias })],
   domains: { T: numeric, U: numeric },
   infer(call) {
-    sameKind(call, "x", "weight");
     const [x, shape] = [call.type("x"), call.shape("weight")];
     const [out, inner] = shape;
     if (shape.length !== 2) call.refuse(`weight ${dimsText(shape)}, expected rank 2`);
@@ -39,13 +40,15 @@ export const linear = defineOp("linear", {
   },
   onnx(call) {
     const [x, out, inner] = [call.shape("x"), ...call.shape("weight")] as [readonly Dim[], number, number];
-    const bias = call.has("bias") ? [call.in("bias")] : [];
-    if (!isFloat(call.dtype("x"))) {
-      const turned = call.node("Transpose", [call.in("weight")], { perm: [1, 0] });
+    const dtype = call.dtype("x");
+    const weight = inKindOf(call, dtype, "weight");
+    const bias = call.has("bias") ? [inKindOf(call, dtype, "bias")] : [];
+    if (!isFloat(dtype)) {
+      const turned = call.node("Transpose", [weight], { perm: [1, 0] });
       const y = call.node("MatMul", [call.in("x"), turned]);
       return call.has("bias") ? call.node("Add", [y, ...bias]) : y;
     }
-    const gemm = (rows: string): string => call.node("Gemm", [rows, call.in("weight"), ...bias], { transB: 1 });
+    const gemm = (rows: string): string => call.node("Gemm", [rows, weight, ...bias], { transB: 1 });
     if (x.length === 2) return gemm(call.in("x"));
     const rows = call.node("Reshape", [call.in("x"), call.int64s([-1, inner])]);
     return reshapedTo(call, gemm(rows), x.with(-1, out), { name: call.in("x"), shape: x });
@@ -61,13 +64,21 @@ const swapped = (rank: number): readonly number[] => {
 const turned = (shape: readonly Dim[], turn: boolean): readonly Dim[] =>
   turn && shape.length >= 2 ? swapped(shape.length).map((i) => shape[i] as Dim) : shape;
 
+/** The operands' dtype; from iOS17 on a constant operand may have another, and the result takes that of the other one. */
+function productDtype(call: Call): DType {
+  const [x, y] = [call.dtype("x"), call.dtype("y")];
+  if (x === y) return x;
+  const [isXConst, isYConst] = [call.value("x").constant !== undefined, call.value("y").constant !== undefined];
+  if (isXConst === isYConst) call.refuse(`'x' is ${x} and 'y' is ${y}, and not one of the two is constant`);
+  return isYConst ? x : y;
+}
+
 /** NumPy's matmul; batch dimensions broadcast. */
 export const matmul = defineOp("matmul", {
   in: [tensor("x", "T"), tensor("y", TthenU)],
   options: [flag("transpose_x", false), flag("transpose_y", false)],
   domains: { T: numeric, U: numeric },
   infer(call) {
-    sameKind(call, "x", "y");
     const x = turned(call.shape("x"), call.flag("transpose_x"));
     const y = turned(call.shape("y"), call.flag("transpose_y"));
     if (x.length === 0 || y.length === 0) call.refuse("an operand is a scalar");
@@ -76,13 +87,14 @@ export const matmul = defineOp("matmul", {
     const batch = call.broadcast(a.slice(0, -2), b.slice(0, -2));
     const rows = x.length === 1 ? [] : [a.at(-2) as Dim];
     const columns = y.length === 1 ? [] : [b.at(-1) as Dim];
-    return result(call.dtype("x"), [...batch, ...rows, ...columns]);
+    return result(productDtype(call), [...batch, ...rows, ...columns]);
   },
   onnx(call) {
     const operand = (name: "x" | "y"): string => {
       const rank = call.rank(name);
-      if (!call.flag(`transpose_${name}`) || rank < 2) return call.in(name);
-      return call.node("Transpose", [call.in(name)], { perm: swapped(rank) });
+      const given = inKindOf(call, productDtype(call), name);
+      if (!call.flag(`transpose_${name}`) || rank < 2) return given;
+      return call.node("Transpose", [given], { perm: swapped(rank) });
     };
     return call.node("MatMul", [operand("x"), operand("y")]);
   },

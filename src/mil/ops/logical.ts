@@ -2,7 +2,6 @@
 import { dimsText } from "../dim.ts";
 import { tensor } from "../params.ts";
 import { defineOp, result } from "../row.ts";
-import { equalShapes } from "../types.ts";
 import { entry } from "./content.ts";
 import { plain } from "./domains.ts";
 
@@ -32,8 +31,7 @@ export const select = defineOp("select", {
   half: "moves",
   infer(call) {
     const shape = call.broadcast(call.shape("a"), call.shape("b"));
-    const wide = call.broadcast(shape, call.shape("cond"));
-    if (!equalShapes(wide, shape)) {
+    if (!call.broadcastsTo(call.shape("cond"), shape)) {
       call.refuse(`cond ${dimsText(call.shape("cond"))} is wider than the values, ${dimsText(shape)}`);
     }
     const [cond, a, b] = [call.content("cond") ?? call.numbers("cond"), call.content("a"), call.content("b")];

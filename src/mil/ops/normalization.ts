@@ -127,28 +127,31 @@ export const l2_norm = defineOp("l2_norm", {
   },
 });
 
-/** x / (k + alpha/size · Σ x²)^beta, the sum running over `size` neighbouring channels. */
+/**
+ * x / (k + alpha/size · Σ x²)^beta, the sum running over `size` neighbouring channels: with an even size one more before
+ * than behind, as in https://docs.pytorch.org/docs/stable/generated/torch.nn.LocalResponseNorm.html
+ */
 export const local_response_norm = defineOp("local_response_norm", {
   in: [tensor("x", "T")],
   options: [int("size"), real("alpha", TthenU, 1e-4), real("beta", TthenU, 0.75), real("k", TthenU, 1)],
   domains: { T: float, U: float },
   infer(call) {
-    checkChannels(call, [], [3, 4]);
-    return result(call.dtype("x"), call.shape("x"));
+    const { dtype, shape } = call.type("x");
+    if (shape.length < 3) call.refuse(`x has rank ${shape.length}, expected 3 or more`);
+    if (call.number("size") < 1) call.refuse(`size ${call.number("size")}, expected 1 or more`);
+    return result(dtype, shape);
   },
   onnx(call) {
-    const [alpha, power, bias] = ["alpha", "beta", "k"].map((name) => ({ float: call.number(name) }));
-    const attributes = {
-      size: call.number("size"),
-      alpha: alpha as Scalar,
-      beta: power as Scalar,
-      bias: bias as Scalar,
-    };
-    if (call.rank("x") === 4) return call.node("LRN", [call.in("x")], attributes);
-    // ONNX Runtime's kernel knows only rank 4.
-    const last = call.int64s([-1]);
-    const wide = call.node("Unsqueeze", [call.in("x"), last]);
-    return call.node("Squeeze", [call.node("LRN", [wide], attributes), last]);
+    const [x, size] = [call.in("x"), call.number("size")];
+    // One spatial dimension, so that the window can be a pooling window over channels.
+    const flat = call.node("Reshape", [call.node("Mul", [x, x]), call.int64s([0, 0, -1])]);
+    const images = call.node("Unsqueeze", [flat, call.int64s([1])]);
+    const [before, behind] = [Math.floor(size / 2), Math.floor((size - 1) / 2)];
+    const padded = call.node("Pad", [images, call.int64s([before, behind]), call.float(0), call.int64s([2])]);
+    const means = call.node("AveragePool", [padded], { kernel_shape: [size, 1] });
+    const mean = call.node("Reshape", [means, call.node("Shape", [x])]);
+    const [alpha, power, bias] = ["alpha", "beta", "k"].map((name) => call.float(call.number(name)));
+    const sum = call.node("Add", [call.node("Mul", [mean, alpha as string]), bias as string]);
+    return call.node("Div", [x, call.node("Pow", [sum, power as string])]);
   },
 });
-type Scalar = { readonly float: number };

@@ -56,7 +56,7 @@ function beginsThenEnds(call: Lowering): string {
   return call.node("Reshape", [call.node("Transpose", [pairs], { perm: [1, 0] }), call.int64s([-1])]);
 }
 
-/** x [N, C, H, W] without [before, behind] rows and columns. */
+/** x without [before, behind] rows and columns, its last two dimensions. */
 export const crop = defineOp("crop", {
   in: [tensor("x", "T")],
   options: [ints("crop_height"), ints("crop_width")],
@@ -64,14 +64,15 @@ export const crop = defineOp("crop", {
   half: "moves",
   infer(call) {
     const { dtype, shape } = call.type("x");
-    if (shape.length !== 4) call.refuse(`x has rank ${shape.length}, expected 4`);
-    const [n, channels, h, w] = shape as [Dim, Dim, Dim, Dim];
+    if (shape.length < 3) call.refuse(`x has rank ${shape.length}, expected 3 or more`);
+    const [h, w] = shape.slice(-2) as [Dim, Dim];
     const cut = (size: Dim, name: string): Dim => cutPair(call, name).reduce<Dim>((d, by) => subDims(d, by), size);
-    return result(dtype, [n, channels, cut(h, "crop_height"), cut(w, "crop_width")]);
+    return result(dtype, [...shape.slice(0, -2), cut(h, "crop_height"), cut(w, "crop_width")]);
   },
   onnx(call) {
     const [[top, bottom], [left, right]] = [cutPair(call, "crop_height"), cutPair(call, "crop_width")];
-    return call.node("Pad", [call.in("x"), call.int64s([0, 0, -top, -left, 0, 0, -bottom, -right])]);
+    const cuts = call.int64s([-top, -left, -bottom, -right]);
+    return call.node("Pad", [call.in("x"), cuts, call.float(0), call.int64s([-2, -1])]);
   },
 });
 

@@ -50,8 +50,10 @@ function placement(call: Lowering): Placement {
   const overhang = sizes.map((size, i) => {
     const count = pooled(call, window, size, i);
     if (typeof count !== "number" || typeof size !== "number") return undefined;
-    const end = (count - 1) * (window.strides[i] as number) + (window.kernel[i] as number);
-    return Math.max(0, end - size - padding(window, i));
+    const [kernel, over] = [window.kernel[i] as number, (count - 1) * (window.strides[i] as number) - size];
+    // Without padding the last window may begin behind the end: what it gives is written nowhere.
+    if (over >= padding(window, i)) call.refuse(`window ${count - 1} of dimension ${i + 2} begins behind the end of x`);
+    return Math.max(0, over + kernel - padding(window, i));
   });
   return overhang.every((n) => n !== undefined)
     ? { window, overhang, ceil: false }
@@ -90,37 +92,55 @@ const pooling = <const More extends readonly Param[] = readonly []>(
     onnx: (call) => onnx(call, call.in("x"), placement(call)),
   });
 
+/** x with the window's padding around it, and the window without. */
+function padded(call: Lowering, x: string, w: Window, value: number): readonly [string, Window] {
+  // With the axes spelled out ONNX Runtime does not move the padding into the pool again.
+  const axes = call.int64s(w.kernel.map((_, i) => i + 2));
+  const wide = call.node("Pad", [x, call.int64s(onnxPads(w.pad)), call.float(value), axes]);
+  return [wide, { ...w, pad: w.pad.map(() => 0) }];
+}
+
+/** ONNX Runtime takes no padding as wide as the window. */
+const isWide = (w: Window): boolean => w.pad.some((p, i) => p >= (w.kernel[Math.floor(i / 2)] as number));
+
+/** A pool in which padding counts as entries of `value`. */
+function pooledOver(
+  call: Lowering,
+  op: string,
+  x: string,
+  p: Placement,
+  value: number,
+  more: Readonly<Record<string, number>> = {},
+): string {
+  const whole = extended(p);
+  const [input, w] = isWide(whole) ? padded(call, x, whole, value) : [x, whole];
+  return call.node(op, [input], { ...onnxWindow(w), ...ceilMode(p), ...more });
+}
+
 export const max_pool = pooling("max_pool", (call, x, p) =>
-  call.node("MaxPool", [x], { ...onnxWindow(extended(p)), ...ceilMode(p) }),
+  pooledOver(call, "MaxPool", x, p, Number.NEGATIVE_INFINITY),
 );
 
 /** The root of the sum of squares. */
-export const l2_pool = pooling("l2_pool", (call, x, p) =>
-  call.node("LpPool", [x], { ...onnxWindow(extended(p)), ...ceilMode(p), p: 2 }),
-);
+export const l2_pool = pooling("l2_pool", (call, x, p) => pooledOver(call, "LpPool", x, p, 0, { p: 2 }));
 
 export const avg_pool = pooling(
   "avg_pool",
   (call, x, p) => {
-    const average = (of: string, w: Window, padded: boolean): string =>
-      call.node("AveragePool", [of], { ...onnxWindow(w), ...ceilMode(p), count_include_pad: Number(padded) });
-    if (call.flag("exclude_padding_from_average")) return average(x, extended(p), false);
-    if (p.overhang.every((n) => n === 0)) return average(x, p.window, true);
+    const average = (of: string, w: Window, counted: boolean): string =>
+      call.node("AveragePool", [of], { ...onnxWindow(w), ...ceilMode(p), count_include_pad: Number(counted) });
+    const whole = extended(p);
+    if (call.flag("exclude_padding_from_average")) {
+      if (!isWide(whole)) return average(x, whole, false);
+      const ones = call.node("Expand", [call.float(1), call.node("Shape", [x])]);
+      const [sum, count] = [x, ones].map((of) => average(...padded(call, of, whole, 0), true));
+      return call.node("Div", [sum as string, count as string]);
+    }
+    const isOver = p.overhang.some((n) => n > 0);
+    if (!isOver && !isWide(p.window)) return average(x, p.window, true);
     // The padding counts, the overhang does not: pad beforehand, then leave the overhang out of the average.
-    const { pad } = p.window;
-    const inner = call.int64s([
-      0,
-      0,
-      ...onnxPads(pad).slice(0, pad.length / 2),
-      0,
-      0,
-      ...onnxPads(pad).slice(pad.length / 2),
-    ]);
-    return average(
-      call.node("Pad", [x, inner]),
-      extended({ ...p, window: { ...p.window, pad: pad.map(() => 0) } }),
-      false,
-    );
+    const [input, window] = padded(call, x, p.window, 0);
+    return average(input, extended({ ...p, window }), false);
   },
   [flag("exclude_padding_from_average", false)],
 );

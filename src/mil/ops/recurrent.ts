@@ -80,21 +80,21 @@ const stepGraph = (sink: OnnxSink): StepGraph => ({
 
 export type Activation = (g: StepGraph, x: string) => string;
 
-/**
- * A hard sigmoid is Keras's, whose layers Core ML's were made for. No document gives the factors of `scaled_tanh`.
- * https://github.com/keras-team/keras/blob/v2.15.0/keras/activations.py
- */
+/** Keras's, whose layers Core ML's were made for: https://github.com/keras-team/keras/blob/v2.15.0/keras/activations.py */
 const hardSigmoid: Activation = (g, v) => {
   const line = g.node("Add", [g.node("Mul", [v, g.float(0.2)]), g.float(0.5)]);
   return g.node("Clip", [line, g.float(0), g.float(1)]);
 };
+const tanh: Activation = (g, v) => g.node("Tanh", [v]);
 const activations: Readonly<Record<string, Activation>> = {
   hard_sigmoid: hardSigmoid,
   linear: (_, v) => v,
   relu: (g, v) => g.node("Relu", [v]),
   sigmoid: (g, v) => g.node("Sigmoid", [v]),
   sigmoid_hard: hardSigmoid,
-  tanh: (g, v) => g.node("Tanh", [v]),
+  tanh,
+  // With the default factors, both 1, says coremltools' own test of the runtime (`TestLSTM.test_numpy_numerical`).
+  scaled_tanh: tanh,
 };
 
 /** The function a parameter names. @throws Refusal for one whose definition is not known */

@@ -48,9 +48,10 @@ export const resample = defineOp("resample", {
     choice(call, "padding_mode", paddingModes);
     choice(call, "coordinates_mode", coordinates);
     const [x, points] = [call.type("x"), call.shape("coordinates")];
-    if (x.shape.length !== 4 || points.length !== 4 || points[3] !== 2) {
+    if (x.shape.length !== 4 || points.length !== 4) {
       call.refuse(`x ${dimsText(x.shape)} and coordinates ${dimsText(points)}, expected rank 4 and [B, h, w, 2]`);
     }
+    call.unify(points[3] as Dim, 2, "the last size of coordinates and 2");
     const batch = call.unify(x.shape[0] as Dim, points[0] as Dim, "images of x and of coordinates");
     return result(x.dtype, [batch, x.shape[1] as Dim, points[1] as Dim, points[2] as Dim]);
   },
@@ -80,8 +81,9 @@ function pixelsOf(call: Lowering, extent: string): string {
 }
 
 /**
- * x [B, C, H, W] read at x' = a₀·x + a₁·y + a₂, y' = b₀·x + b₁·y + b₂, both −1 to 1 from the first to the last pixel, for
- * the matrices [a₀, a₁, a₂, b₀, b₁, b₂], one per image or one for all. Core ML has no other mode of any parameter.
+ * x [B, C, H, W] read at x' = a₀·x + a₁·y + a₂, y' = b₀·x + b₁·y + b₂, both −1 to 1 from the first to the last pixel
+ * (from edge to edge without `align_corners`, which coremltools writes and documents as not supported), for the matrices
+ * [a₀, a₁, a₂, b₀, b₁, b₂], one per image or one for all. Core ML has no other mode of the other parameters.
  */
 export const affine = defineOp("affine", {
   in: [tensor("x", "T"), tensor("transform_matrix", "T")],
@@ -93,13 +95,13 @@ export const affine = defineOp("affine", {
     choice(call, "padding_mode", ["constant"]);
     choice(call, "coordinates_mode", ["normalized_minus_one_to_one"]);
     if (call.number("padding_value") !== 0) call.refuse(`padding_value ${call.number("padding_value")}, expected 0`);
-    if (!call.flag("align_corners")) call.refuse("align_corners is false, expected true");
     const [x, matrix] = [call.type("x"), call.shape("transform_matrix")];
     const [batch, channels] = x.shape;
     if (batch === undefined || channels === undefined || x.shape.length !== 4) {
       return call.refuse(`x ${dimsText(x.shape)}, expected [B, C, H, W]`);
     }
-    if (matrix.length !== 2 || matrix[1] !== 6) call.refuse(`transform_matrix ${dimsText(matrix)}, expected [B, 6]`);
+    if (matrix.length !== 2) call.refuse(`transform_matrix ${dimsText(matrix)}, expected [B, 6]`);
+    call.unify(matrix[1] as Dim, 6, "the columns of transform_matrix and 6");
     if (matrix[0] !== 1) call.unify(matrix[0] as Dim, batch, "matrices and images");
     return result(x.dtype, [batch, channels, call.number("output_height"), call.number("output_width")]);
   },
@@ -110,7 +112,8 @@ export const affine = defineOp("affine", {
     const each = call.node("Expand", [theta, call.node("Concat", [batch, call.int64s([1, 1])], { axis: 0 })]);
     const sizes = call.int64s([1, call.number("output_height"), call.number("output_width")]);
     const size = call.node("Concat", [batch, sizes], { axis: 0 });
-    const grid = call.node("AffineGrid", [each, size], { align_corners: 1 });
-    return call.node("GridSample", [x, grid], { mode: "linear", padding_mode: "zeros", align_corners: 1 });
+    const corners = { align_corners: Number(call.flag("align_corners")) };
+    const grid = call.node("AffineGrid", [each, size], corners);
+    return call.node("GridSample", [x, grid], { mode: "linear", padding_mode: "zeros", ...corners });
   },
 });

@@ -22,11 +22,11 @@ function resizedImage(call: Call, height: Dim, width: Dim): ReturnType<typeof re
   return result(dtype, [...shape.slice(0, -2), height, width]);
 }
 
-/** The size of a dimension of x as a float scalar. */
-export function sizeOf(call: Lowering, axis: number): string {
-  const size = call.shape("x")[axis];
+/** The size of a dimension of a parameter as a float scalar. */
+export function sizeOf(call: Lowering, axis: number, of = "x"): string {
+  const size = call.shape(of)[axis];
   if (typeof size === "number") return call.float(size);
-  const shape = call.node("Shape", [call.in("x")]);
+  const shape = call.node("Shape", [call.in(of)]);
   return call.cast(call.node("Gather", [shape, call.int64(axis)], { axis: 0 }), "float");
 }
 

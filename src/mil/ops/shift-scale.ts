@@ -1,33 +1,19 @@
-import { elementCount } from "../../tensor/dtype.ts";
+import type { Values } from "../../tensor/elements.ts";
 import { roundToHalf } from "../../tensor/half.ts";
 import { valuesOf } from "../../tensor/memory.ts";
 import type { LazyTensor } from "../../tensor/tensor.ts";
 import { reshaped } from "../../tensor/views.ts";
-import { computed, stridesOf } from "./decode.ts";
+import { type Blocks, blocksOf, decoded, elementsOf } from "./decode.ts";
 
-/** Position of an element's block: rows[row] + columns[column], a row being all dimensions but the last. */
-interface Blocks {
-  readonly rows: Int32Array;
-  readonly columns: Int32Array;
+/** A scale or offset for each block of the data, and which block an element lies in. */
+interface PerBlock extends Blocks {
+  readonly values: Values;
 }
 
-/** Where the elements of a tensor of `shape` find theirs in one of `blocks`, whose sizes divide it. */
-function blocksOf(shape: readonly number[], blocks: readonly number[]): Blocks {
-  const [strides, blockStrides] = [stridesOf(shape.slice(0, -1)), stridesOf(blocks)];
-  const sizes = shape.map((d, i) => d / (blocks[i] as number));
-  const rows = Int32Array.from({ length: elementCount(shape.slice(0, -1)) }, (_, row) => {
-    let [position, rest] = [0, row];
-    strides.forEach((stride, i) => {
-      position += Math.floor(Math.floor(rest / stride) / (sizes[i] as number)) * (blockStrides[i] as number);
-      rest %= stride;
-    });
-    return position;
-  });
-  const columns = Int32Array.from({ length: shape.at(-1) as number }, (_, j) =>
-    Math.floor(j / (sizes.at(-1) as number)),
-  );
-  return { rows, columns };
-}
+const perBlock = (parameter: LazyTensor, shape: readonly number[]): PerBlock => ({
+  values: valuesOf(parameter),
+  ...blocksOf(shape, parameter.shape),
+});
 
 /**
  * `scale·(data − offset)` in the scale's dtype, each step rounded to it. Scale and offset have the rank of the data; each
@@ -36,27 +22,31 @@ function blocksOf(shape: readonly number[], blocks: readonly number[]): Blocks {
 export function shiftScaled(data: LazyTensor, scale: LazyTensor, offset: LazyTensor | undefined): LazyTensor {
   const key = `shiftScale(${[data, scale, offset].map((t) => t?.key ?? "").join(", ")})`;
   const rounded = scale.dtype === "fp16" ? roundToHalf : Math.fround;
-  return computed(scale.dtype, data.shape, key, () => {
-    const [values, scales, offsets] = [valuesOf(data), valuesOf(scale), offset && valuesOf(offset)];
-    const byScale = blocksOf(data.shape, scale.shape);
-    const byOffset = offset && blocksOf(data.shape, offset.shape);
+  const width = data.shape.at(-1) ?? 1;
+  let loaded: { readonly scales: PerBlock; readonly offsets: PerBlock | undefined } | undefined;
+  return decoded(scale.dtype, data.shape, key, (start, out) => {
+    loaded ??= { scales: perBlock(scale, data.shape), offsets: offset && perBlock(offset, data.shape) };
+    const { scales, offsets } = loaded;
+    const values = elementsOf(data, start, out.length);
     // Differences of integers are exact, those of floats are not.
-    const shift = offsets instanceof Float32Array || values instanceof Float32Array ? rounded : (x: number) => x;
+    const isExact = !(offsets?.values instanceof Float32Array || values instanceof Float32Array);
     // A product of two halves is exact in float32, so that the half is rounded once.
-    const out = new Float32Array(values.length);
-    const width = data.shape.at(-1) as number;
-    for (let i = 0, row = 0; i < out.length; i += width, row++) {
-      for (let j = 0; j < width; j++) {
-        const by = byOffset
-          ? (offsets?.[(byOffset.rows[row] as number) + (byOffset.columns[j] as number)] as number)
-          : 0;
-        const factor = scales[(byScale.rows[row] as number) + (byScale.columns[j] as number)] as number;
-        out[i + j] = factor * shift((values[i + j] as number) - by);
+    let row = Math.floor(start / width);
+    let column = start - row * width;
+    for (let i = 0; i < out.length; i++) {
+      const by = offsets ? entryOf(offsets, row, column) : 0;
+      const difference = (values[i] as number) - by;
+      out[i] = entryOf(scales, row, column) * (isExact ? difference : rounded(difference));
+      if (++column === width) {
+        column = 0;
+        row++;
       }
     }
-    return out;
   });
 }
+
+const entryOf = ({ values, rows, columns }: PerBlock, row: number, column: number): number =>
+  values[(rows[row] as number) + (columns[column] as number)] as number;
 
 /** A scalar, or one entry for each position on `axis`, as blocks of a tensor of rank `rank`. */
 export function asBlocks(parameter: LazyTensor, rank: number, axis: number): LazyTensor {

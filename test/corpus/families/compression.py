@@ -42,6 +42,7 @@ def cases() -> Iterator[list[Case]]:
     yield from _blockwise()
     yield from _sparse()
     yield from _joint()
+    yield from _other_ranks()
     yield from _cast()
     yield from _optimized()
 
@@ -300,6 +301,113 @@ def _joint() -> Iterator[list[Case]]:
         IOS18_HALF,
         from_quantized_table,
         quantized[np.arange(4)[:, None] // 2, 0, lut_indices, 0],
+    )
+
+
+def _added(op: str, name: str, target: Target, weight: object, decoded: np.ndarray) -> list[Case]:
+    """y = x + weight, for weights of any rank."""
+    half = target.precision == "fp16"
+
+    def body(x: object) -> object:
+        return mb.add(x=x, y=mb.cast(x=weight(), dtype="fp32") if half else weight())
+
+    return mb_case(
+        op, name, body, lambda x: x + torch.from_numpy(decoded.astype(np.float32)), {"x": normal(*decoded.shape)}, [target]
+    )
+
+
+def _repeated(values: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """Each entry for its whole block of a tensor of ``shape``."""
+    for axis, size in enumerate(shape):
+        values = np.repeat(values, size // values.shape[axis], axis)
+    return values
+
+
+def _other_ranks() -> Iterator[list[Case]]:
+    """Blocks in one, three and four dimensions, every number of bits, floats as data and as offset."""
+    shape = (4, 2, 6)
+    groups = (2, 1, 3)
+    for name, kind, offset_kind in (
+        ("fp16_blocks_offset", types.fp16, types.fp16),
+        ("uint4_float_offset", types.uint4, types.fp16),
+        ("int8_offset", types.int8, types.int8),
+    ):
+        low = 0 if name.startswith("uint") else -8
+        data = sample(f"ranks/{name}/data", integers(*shape, low=low, high=low + 16))
+        scale = sample(f"ranks/{name}/scale", integers(*groups, low=1, high=9)).astype(np.float32) / 64
+        offset = sample(f"ranks/{name}/offset", integers(*groups, low=low, high=low + 16))
+        yield _added(
+            "constexpr_blockwise_shift_scale",
+            f"rank3_{name}",
+            IOS18_HALF,
+            lambda data=data, scale=scale, offset=offset, kind=kind, offset_kind=offset_kind: (
+                mb.constexpr_blockwise_shift_scale(
+                    data=_integer(data, kind), scale=scale.astype(np.float16), offset=_integer(offset, offset_kind)
+                )
+            ),
+            _repeated(scale, shape) * (data - _repeated(offset, shape)),
+        )
+    for bits, kind in ((3, types.uint3), (6, types.uint6)):
+        indices = sample(f"ranks/lut{bits}/indices", integers(2, 3, 2, 2, low=0, high=2**bits))
+        table = sample(f"ranks/lut{bits}/table", normal(2, 1, 1, 2, 2**bits, 3))
+        one = np.indices(indices.shape)
+        vectors = table[one[0], 0, 0, one[3], indices]
+        yield _added(
+            "constexpr_lut_to_dense",
+            f"{bits}bit_rank4_vectors_of_3",
+            IOS18,
+            lambda indices=indices, table=table, kind=kind: mb.constexpr_lut_to_dense(
+                indices=_integer(indices, kind), lut=table, vector_axis=-3
+            ),
+            np.moveaxis(vectors, -1, 2).reshape(2, 9, 2, 2),
+        )
+    for bits, kind in ((1, types.uint1), (3, types.uint3), (4, types.uint4), (6, types.uint6), (8, types.uint8)):
+        mask = sample(f"ranks/sparse{bits}/mask", integers(4, 3, 2, low=0, high=2))
+        indices = sample(f"ranks/sparse{bits}/indices", integers(int(mask.sum()), low=0, high=2**bits))
+        table = sample(f"ranks/sparse{bits}/table", normal(2, 1, 1, 2**bits, 1))
+        dense = np.zeros(mask.shape, np.float32)
+        dense[mask == 1] = table[np.nonzero(mask)[0] // 2, 0, 0, indices, 0]
+
+        def from_table(mask: np.ndarray = mask, indices: np.ndarray = indices, table: np.ndarray = table, kind: type = kind) -> object:
+            sparse_mask, kept = mb.constexpr_lut_to_sparse(
+                indices_mask=_integer(mask, types.uint1), indices_nonzero_data=_integer(indices, kind), lut=table
+            )
+            return mb.constexpr_sparse_to_dense(nonzero_data=kept, mask=sparse_mask)
+
+        yield _added("constexpr_lut_to_sparse", f"{bits}bit_rank3_groups", IOS18, from_table, dense)
+    for name, kind, low in (("uint4_offset", types.uint4, 0), ("int8_offset", types.int8, -8)):
+        mask = sample(f"ranks/scaled_{name}/mask", integers(4, 6, low=0, high=2))
+        data = sample(f"ranks/scaled_{name}/data", integers(int(mask.sum()), low=low, high=low + 16))
+        scale = sample(f"ranks/scaled_{name}/scale", integers(2, 3, low=1, high=9)).astype(np.float32) / 64
+        offset = sample(f"ranks/scaled_{name}/offset", integers(2, 3, low=low, high=low + 16))
+        whole = np.zeros(mask.shape)
+        whole[mask == 1] = data
+        whole = np.where(mask, _repeated(scale, mask.shape) * (whole - _repeated(offset, mask.shape)), 0)
+
+        def from_integers(
+            mask: np.ndarray = mask,
+            data: np.ndarray = data,
+            scale: np.ndarray = scale,
+            offset: np.ndarray = offset,
+            kind: type = kind,
+        ) -> object:
+            sparse_mask, kept = mb.constexpr_sparse_blockwise_shift_scale(
+                data_mask=_integer(mask, types.uint1),
+                nonzero_data=_integer(data, kind),
+                scale=scale,
+                offset=_integer(offset, kind),
+            )
+            return mb.constexpr_sparse_to_dense(nonzero_data=kept, mask=sparse_mask)
+
+        yield _added("constexpr_sparse_blockwise_shift_scale", f"{name}_blocks", IOS18, from_integers, whole)
+    flat = sample("ranks/affine/data", integers(5, low=-128, high=128)).astype(np.int8)
+    steps = sample("ranks/affine/scale", integers(5, low=1, high=9)).astype(np.float32) / 64
+    yield _added(
+        "constexpr_affine_dequantize",
+        "rank1_scalar_zero_point",
+        IOS18,
+        lambda: mb.constexpr_affine_dequantize(quantized_data=flat, zero_point=np.int8(-3), scale=steps, axis=0),
+        steps * (flat.astype(np.float32) + 3),
     )
 
 

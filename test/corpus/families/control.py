@@ -110,6 +110,62 @@ def _while_loop() -> Iterator[list[Case]]:
         calls=[{"count": ints([n]), "x": normal(2, 3)} for n in (3, 0)],
     )
 
+    def alternating(count: torch.Tensor, x: torch.Tensor) -> list[torch.Tensor]:
+        value = x
+        for i in range(int(count[0])):
+            value = value + x if i % 2 == 0 else value - 1
+        return [count[0].clamp(min=0), value]
+
+    yield mb_case(
+        "while_loop",
+        "holds_a_cond",
+        lambda count, x: mb.while_loop(
+            _cond=lambda i, value: mb.less(x=i, y=_first(count)),
+            _body=lambda i, value: (
+                mb.add(x=i, y=1),
+                mb.cond(
+                    pred=mb.equal(x=mb.mod(x=i, y=2), y=0),
+                    _true_fn=lambda: mb.add(x=value, y=x),
+                    _false_fn=lambda: mb.sub(x=value, y=np.float32(1)),
+                ),
+            ),
+            loop_vars=(0, x),
+        ),
+        alternating,
+        {},
+        [IOS15, IOS18_HALF],
+        calls=[{"count": ints([n]), "x": normal(2, 3)} for n in (3, 0, 4)],
+    )
+
+    yield mb_case(
+        "while_loop",
+        "nested",
+        lambda rows, x: mb.while_loop(
+            _cond=lambda i, total: mb.less(x=i, y=2),
+            _body=lambda i, total: (
+                mb.add(x=i, y=1),
+                mb.while_loop(
+                    _cond=lambda j, inner: mb.less(x=j, y=mb.gather(x=rows, indices=i, axis=0)),
+                    _body=lambda j, inner: (
+                        mb.add(x=j, y=1),
+                        mb.add(
+                            x=inner,
+                            y=mb.real_div(
+                                x=mb.cast(x=mb.mul(x=j, y=mb.add(x=j, y=1)), dtype="fp32"), y=np.float32(2)
+                            ),
+                        ),
+                    ),
+                    loop_vars=(0, total),
+                )[1],
+            ),
+            loop_vars=(0, mb.mul(x=x, y=np.float32(0))),
+        )[1],
+        lambda rows, x: torch.zeros_like(x) + sum(j * (j + 1) / 2 for n in rows.tolist() for j in range(n)),
+        {},
+        [IOS15],
+        calls=[{"rows": ints([3, 4]), "x": normal(2, 3)}, {"rows": ints([0, 2]), "x": normal(2, 3)}],
+    )
+
 
 def _classify() -> Iterator[list[Case]]:
     """A classifier's probabilities are stored in label order as ``out/probabilities``, its label in the index."""

@@ -32,6 +32,8 @@ ACTIVATIONS: dict[str, Activation] = {
     "hard_sigmoid": lambda x: (0.2 * x + 0.5).clamp(0, 1),
     "linear": lambda x: x,
     "relu": torch.relu,
+    # With its default factors, which are 1, says coremltools' own test of the runtime (TestLSTM.test_numpy_numerical).
+    "scaled_tanh": torch.tanh,
     "sigmoid": torch.sigmoid,
     "tanh": torch.tanh,
 }
@@ -171,6 +173,7 @@ def _lstm() -> Iterator[list[Case]]:
         ("hard_sigmoid", "relu", "linear"),
         ("sigmoid", "linear", "sigmoid"),
         ("tanh", "hard_sigmoid", "relu"),
+        ("sigmoid", "scaled_tanh", "scaled_tanh"),
     ):
         yield mb_case(
             "lstm",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+import coremltools as ct
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -174,6 +175,7 @@ _OFFSETS: dict[str, Callable[[float, int], np.ndarray]] = {
         np.arange(count) * length / (count - 1) if count > 1 else np.array([length / 2])
     ),
     "DEFAULT": lambda length, count: np.minimum(np.arange(count) * (length + 1) / count, length),
+    "UNALIGN_CORNERS": lambda length, count: np.clip((np.arange(count) + 0.5) * (length + 1) / count - 0.5, 0, length),
     "OFFSET_CORNERS": lambda length, count: np.minimum((np.arange(count) + 0.5) * max(1, length) / count, length),
 }
 
@@ -219,7 +221,7 @@ def _crop_resize() -> Iterator[list[Case]]:
     def all_images(x: torch.Tensor, mode: str, pad: float = 0.0) -> torch.Tensor:
         return torch.stack([torch.stack([_crop(image, box, mode, pad) for image in x]) for box in BOXES])
 
-    for mode in _OFFSETS:
+    for mode in (mode for mode in _OFFSETS if mode != "UNALIGN_CORNERS"):
         yield mb_case(
             "crop_resize",
             f"every_image_{mode.lower()}",
@@ -240,6 +242,56 @@ def _crop_resize() -> Iterator[list[Case]]:
             image,
             [IOS17, IOS17_HALF, IOS18] if mode == "ALIGN_CORNERS" else [IOS17],
         )
+    # The resize_bilinear of the box, as BNNS defines it, for boxes whose first corner comes first.
+    ordered = BOXES[[0, 1, 3]]
+    yield mb_case(
+        "crop_resize",
+        "every_image_unalign_corners",
+        lambda x: mb.crop_resize(x=x, roi=ordered.reshape(3, 1, 4, 1, 1), **sizes, sampling_mode="UNALIGN_CORNERS"),
+        lambda x: torch.stack(
+            [torch.stack([_crop(image, box, "UNALIGN_CORNERS", 0.0) for image in x]) for box in ordered]
+        ),
+        image,
+        OLD_BOXES,
+    )
+    yield mb_case(
+        "crop_resize",
+        "boxes_unalign_corners",
+        lambda x: mb.crop_resize(
+            x=x, boxes=ordered, box_indices=ints([1, 0, 1]), **sizes, sampling_mode="UNALIGN_CORNERS"
+        ),
+        lambda x: torch.stack(
+            [_crop(x[i], box, "UNALIGN_CORNERS", 0.0) for i, box in zip([1, 0, 1], ordered, strict=True)]
+        ),
+        image,
+        [IOS17, IOS17_HALF, IOS18],
+    )
+    yield mb_case(
+        "crop_resize",
+        "whole_image_unalign_corners",
+        lambda x: mb.crop_resize(
+            x=x,
+            boxes=floats([[0, 0, 1, 1]]),
+            box_indices=ints([1]),
+            **sizes,
+            normalized_coordinates=True,
+            sampling_mode="UNALIGN_CORNERS",
+        ),
+        lambda x: F.interpolate(x[1:], (3, 4), mode="bilinear"),
+        image,
+        [IOS17],
+    )
+    some = ct.RangeDim(lower_bound=1, upper_bound=4, default=2)
+    yield mb_case(
+        "crop_resize",
+        "flexible_channels",
+        lambda x: mb.crop_resize(x=x, roi=BOXES.reshape(4, 1, 4, 1, 1), **sizes, sampling_mode="ALIGN_CORNERS"),
+        lambda x: all_images(x, "ALIGN_CORNERS"),
+        {},
+        [IOS15],
+        shapes={"x": ct.Shape((some, some, 5, 6))},
+        calls=[{"x": normal(2, 2, 5, 6)}, {"x": normal(1, 3, 5, 6)}],
+    )
     for order, reordered in _ORDERS.items():
         boxes = reordered(BOXES).astype(np.float32)
         yield mb_case(

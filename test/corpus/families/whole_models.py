@@ -11,6 +11,8 @@ from pathlib import Path
 import coremltools as ct
 import numpy as np
 import torch
+from coremltools.converters.mil.mil import Builder as mb
+from coremltools.converters.mil.mil import types
 from transformers import BertConfig, BertModel
 
 from case import (
@@ -42,7 +44,11 @@ def cases() -> Iterator[list[Case]]:
     yield _functions()
     yield _decoder_step()
     yield from _enumerated()
+    yield from _two_enumerated()
     yield from _optional_input()
+    yield from _image_outputs()
+    yield from _input_as_output()
+    yield _eight_bit_interface()
 
 
 def _weights(module: torch.nn.Module, key: str) -> torch.nn.Module:
@@ -288,3 +294,96 @@ def _optional_input() -> Iterator[list[Case]]:
         Case(OP, "optional_input", target, "torch", calls, lambda target=target: convert(target), expect)
         for target in (IOS15, IOS17_HALF)
     ]
+
+
+def _two_enumerated() -> Iterator[list[Case]]:
+    """From iOS18 on several inputs may be enumerated; a call takes the same entry of each."""
+    lengths = (3, 5, 4)
+    yield torch_case(
+        OP,
+        "enumerated_pair",
+        lambda x, z: torch.tanh(x.sum(1, keepdim=True)) * z,
+        {},
+        [IOS18],
+        shapes={
+            "x": ct.EnumeratedShapes(shapes=[(1, n, 2) for n in lengths], default=(1, lengths[0], 2)),
+            "z": ct.EnumeratedShapes(shapes=[(1, n + 1, 2) for n in lengths], default=(1, lengths[0] + 1, 2)),
+        },
+        calls=[{"x": normal(1, n, 2), "z": normal(1, n + 1, 2)} for n in lengths],
+    )
+
+
+def _image_outputs() -> Iterator[list[Case]]:
+    """An image in, its negative out; BGR planes are stored in the order red, green, blue, as for an input."""
+    for name, channels, layout in (
+        ("image_output_rgb", 3, ct.colorlayout.RGB),
+        ("image_output_bgr", 3, ct.colorlayout.BGR),
+        ("image_output_gray", 1, ct.colorlayout.GRAYSCALE),
+        ("image_output_gray_half", 1, ct.colorlayout.GRAYSCALE_FLOAT16),
+    ):
+        pixels = sample(f"{name}/image", integers(1, channels, 4, 5, low=0, high=256)).astype(np.float32)
+
+        def negative(call: Tensors) -> Tensors:
+            return named_results(255 - as_torch(call)["image"])
+
+        def convert(target: Target, layout: object = layout, pixels: np.ndarray = pixels) -> ct.models.MLModel:
+            traced = torch.jit.trace(torch.nn.Hardtanh(-1e4, 1e4), torch.from_numpy(pixels), check_trace=False)
+            return ct.convert(
+                traced,
+                inputs=[ct.ImageType(name="image", shape=pixels.shape, scale=-1.0, bias=_white(layout), color_layout=layout)],
+                outputs=[ct.ImageType(name="y", color_layout=layout)],
+                minimum_deployment_target=target.deployment,
+                compute_precision=target.compute_precision,
+                skip_model_load=True,
+            )
+
+        yield [
+            Case(OP, name, IOS17_HALF, "torch", [{"image": pixels}], lambda convert=convert: convert(IOS17_HALF), negative)
+        ]
+
+
+def _white(layout: object) -> object:
+    return [255.0] * 3 if layout in (ct.colorlayout.RGB, ct.colorlayout.BGR) else 255.0
+
+
+def _input_as_output() -> Iterator[list[Case]]:
+    """coremltools gives an output that is an input the input's name."""
+
+    x = sample("input_as_output/x", normal(2, 3))
+
+    def convert() -> ct.models.MLModel:
+        @mb.program(input_specs=[mb.TensorSpec(shape=x.shape)], opset_version=ct.target.iOS16)
+        def program(x: object) -> object:
+            return x, mb.mul(x=x, y=np.float32(2), name="y")
+
+        return ct.convert(
+            program,
+            minimum_deployment_target=ct.target.iOS16,
+            compute_precision=ct.precision.FLOAT32,
+            skip_model_load=True,
+        )
+
+    yield [
+        Case(OP, "input_as_output", IOS16, "mb", [{"x": x}], convert, lambda call: {"x": call["x"], "y": 2 * call["x"]})
+    ]
+
+
+def _eight_bit_interface() -> list[Case]:
+    """iOS26 brings int8 inputs and outputs; they are stored as int32."""
+    target = Target("iOS26", "fp32")
+    x = sample("eight_bit/x", integers(2, 3, low=-64, high=64))
+
+    def convert() -> ct.models.MLModel:
+        @mb.program(input_specs=[mb.TensorSpec(shape=x.shape, dtype=types.int8)], opset_version=ct.target.iOS26)
+        def program(x: object) -> object:
+            doubled = mb.mul(x=mb.cast(x=x, dtype="fp32"), y=np.float32(2))
+            return mb.cast(x=doubled, dtype="int8", name="y")
+
+        return ct.convert(
+            program,
+            minimum_deployment_target=target.deployment,
+            compute_precision=target.compute_precision,
+            skip_model_load=True,
+        )
+
+    return [Case(OP, "int8_interface", target, "mb", [{"x": x}], convert, lambda call: {"y": 2 * call["x"]})]
