@@ -1,53 +1,90 @@
-import { ConversionError, type Diagnostic, fail } from "./diagnostics.ts";
-import type { Feature, Interface } from "./mil/interface.ts";
+import { fail } from "./diagnostics.ts";
+import type { Interface } from "./mil/interface.ts";
 import type { PredictionSettings } from "./options.ts";
 import { execute } from "./run/execute.ts";
-import type { HostTensor, HostTensors } from "./run/host-tensor.ts";
+import { type HostTensor, type HostTensors, hostTensor } from "./run/host-tensor.ts";
 import type { Prediction } from "./run/session.ts";
+import { elementCount } from "./tensor/dtype.ts";
 
 export interface PredictOptions extends PredictionSettings {
+  /** Ends what is running, and the model with it. */
   readonly signal?: AbortSignal;
 }
 
-/** The largest value of a pixel. */
-const MAX_PIXEL = 255;
+/**
+ * An ML Program package that was read, lowered and loaded once and takes any number of calls, in a process of its own.
+ * `close` ends the process; so does the end of the scope of `await using model = await openModel(path)`.
+ */
+export interface OpenModel extends AsyncDisposable {
+  /** What it takes and gives. */
+  readonly interface: Interface;
+  /** A classifier's labels, in the order of its probabilities. */
+  readonly labels?: readonly (string | number)[];
+  /**
+   * Calls it once. Calls made before others have ended run in the order in which they were made. States are kept from
+   * call to call; a state given as `state.<name>` replaces the one kept.
+   * @param inputs by the names of the package: tensors; images [1, channels, height, width] in RGB order, whole numbers
+   *   0 to 255
+   * @returns outputs by name, a classifier's probabilities as a vector in label order, states as `state.<name>`; and the
+   *   label of a classifier
+   * @throws ConversionError `input.*` listing all inputs that do not fit, after which it takes further calls; `run.*`
+   */
+  predict(inputs: HostTensors): Promise<Prediction>;
+  /** Lets the next call begin with states of zeros, as the first one did. */
+  resetStates(): void;
+  close(): void;
+}
 
 /**
- * Runs any ML Program package once, in a process of its own.
- * @param path the package
- * @param inputs by the names of the package: tensors; images [1, channels, height, width] in RGB order, whole numbers 0
- *   to 255; states, where they are not zero, as `state.<name>`
- * @returns outputs by name, a classifier's probabilities as a vector in label order, states as `state.<name>`; and the
- *   label of a classifier
- * @throws ConversionError `input.*` for inputs that do not fit, `package.*`, `run.*`; what `signal` was aborted with
+ * Opens any ML Program package for many calls.
+ * @param path the package, or a specification alone (`.mlmodel`)
+ * @throws ConversionError `package.*`, `op.*`, `run.*`; what `signal` was aborted with
  */
-export async function predict(path: string, inputs: HostTensors, options: PredictOptions = {}): Promise<Prediction> {
+export async function openModel(path: string, options: PredictOptions = {}): Promise<OpenModel> {
   const { executor = "auto", mode = "rounded", ...rest } = options;
   if (executor === "coreml") {
     fail("usage", "executor.unavailable", "Core ML as executor is not available in this version", {
       path: "--executor",
     });
   }
-  await using execution = await execute(path, { ...rest, mode });
-  refuseMisfits(execution.interface, inputs);
-  return await execution.run(inputs);
+  const execution = await execute(path, { ...rest, mode });
+  const { interface: described, classes } = execution;
+  let initial: HostTensors = {};
+  return {
+    interface: described,
+    ...(classes ? { labels: classes } : {}),
+    async predict(inputs) {
+      const first = initial;
+      initial = {};
+      try {
+        return await execution.run({ ...first, ...inputs });
+      } catch (cause) {
+        initial = { ...first, ...initial };
+        throw cause;
+      }
+    },
+    resetStates() {
+      initial = zeroStates(described);
+    },
+    close: () => execution.close(),
+    [Symbol.asyncDispose]: async () => execution.close(),
+  };
 }
 
-/** Refuses numbers that would silently become others: fractions for integers, and what no pixel can be. */
-function refuseMisfits(described: Interface, inputs: HostTensors): void {
-  const problems = described.inputs.flatMap((feature): Diagnostic[] => {
-    const given = inputs[feature.name];
-    const message = given && misfitOf(feature, given);
-    return message ? [{ code: "input.values", severity: "error", path: feature.name, message }] : [];
-  });
-  if (problems.length > 0) throw new ConversionError("usage", problems);
+/**
+ * Opens any ML Program package, calls it once, and closes it; see `openModel`.
+ * @throws ConversionError `input.*` for inputs that do not fit, `package.*`, `op.*`, `run.*`; what `signal` was aborted
+ *   with
+ */
+export async function predict(path: string, inputs: HostTensors, options: PredictOptions = {}): Promise<Prediction> {
+  await using model = await openModel(path, options);
+  return await model.predict(inputs);
 }
 
-function misfitOf(feature: Feature, { dtype, data }: HostTensor): string | undefined {
-  if (feature.kind === "tensor" && (feature.dtype === "int32" || feature.dtype === "int8") && dtype !== "int32") {
-    return `is a tensor of floats, expected ${feature.dtype}`;
-  }
-  if (feature.kind !== "image" || feature.colorSpace === "GRAYSCALE_FLOAT16") return undefined;
-  const at = data.findIndex((x: number) => !Number.isInteger(x) || x < 0 || x > MAX_PIXEL);
-  return at === -1 ? undefined : `holds ${data[at]} at ${at}, expected whole numbers from 0 to ${MAX_PIXEL}`;
-}
+const zeroStates = ({ states }: Interface): HostTensors =>
+  Object.fromEntries(
+    states.map(({ name, shape }): [string, HostTensor] => [
+      `state.${name}`,
+      hostTensor("fp32", shape, new Float32Array(elementCount(shape))),
+    ]),
+  );

@@ -1,11 +1,7 @@
 import { readdirSync, realpathSync, statSync } from "node:fs";
-import { basename, dirname, isAbsolute, join, relative, resolve, sep } from "node:path";
+import { basename, join, resolve } from "node:path";
 import { fail } from "../diagnostics.ts";
-
-const isInside = (path: string, folder: string): boolean => {
-  const way = relative(folder, path);
-  return way !== "" && way !== ".." && !way.startsWith(`..${sep}`) && !isAbsolute(way);
-};
+import { isInside, mayLead, snapshotOf } from "./links.ts";
 
 /** Refuses names that would leave the folder on any operating system, whatever the files there are. */
 const isPlainName = (name: string): boolean =>
@@ -27,13 +23,10 @@ export class Folder {
   /** @throws ConversionError (`checkpoint.folder`) when there is no such folder. */
   constructor(path: string) {
     this.path = realFolder(resolve(path));
-    const snapshots = dirname(this.path);
-    const repository = basename(dirname(snapshots));
-    const isSnapshot = basename(snapshots) === "snapshots" && repository.startsWith("models--");
-    this.#blobs = isSnapshot ? join(dirname(snapshots), "blobs") : undefined;
-    const last = basename(this.path);
-    this.revision = isSnapshot && /^[0-9a-f]{40}$/.test(last) ? last : undefined;
-    this.name = isSnapshot ? repository.slice("models--".length).replace("--", "/") : last;
+    const snapshot = snapshotOf(this.path);
+    this.#blobs = snapshot?.blobs;
+    this.revision = snapshot && /^[0-9a-f]{40}$/.test(snapshot.revision) ? snapshot.revision : undefined;
+    this.name = snapshot?.path === this.path ? snapshot.repository : basename(this.path);
   }
 
   /** The SHA-256 of an LFS file in the Hub's cache, which is the name of its blob. @param real symbolic links resolved */
@@ -56,7 +49,7 @@ export class Folder {
     const path = join(this.path, name);
     const real = realFile(path);
     if (real === undefined) return undefined;
-    if (!isInside(real, this.path) && !(this.#blobs && isInside(real, this.#blobs))) {
+    if (!mayLead(this.path, real)) {
       fail("unreadable", "checkpoint.path", "the file is a symbolic link that leads out of the checkpoint's folder", {
         path,
         hint: "copy the file into the folder",

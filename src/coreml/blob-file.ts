@@ -93,9 +93,14 @@ function metadata(tensor: LazyTensor, size: number, count: number, offset: numbe
 /** A weight file opened for reading. Tensors stay on disk until they are read. */
 export class BlobReader {
   private readonly file: RandomAccessFile;
+  private readonly name: string;
 
-  /** @throws ConversionError `package.weights` when the header is not that of a weight file, `file.*` */
-  constructor(path: string) {
+  /**
+   * @param name begins the keys of its tensors: each weight file of a package has its own
+   * @throws ConversionError `package.weights` when the header is not that of a weight file, `file.*`
+   */
+  constructor(path: string, name = "blob") {
+    this.name = name;
     this.file = new RandomAccessFile(path);
     try {
       const version = this.view(0).getUint32(4, true);
@@ -140,7 +145,7 @@ export class BlobReader {
     return {
       dtype,
       shape,
-      key: `blob@${offset}`,
+      key: `${this.name}@${offset}`,
       at: { path: this.file.path, offset: start },
       read: (from, _, out) => this.file.read(start + Math.floor((from * bitsOf[dtype]) / 8), out),
     };

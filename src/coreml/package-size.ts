@@ -16,10 +16,16 @@ export interface PackageSize {
 /** How large a package on disk is. @throws ConversionError when it cannot be read */
 export function packageSize(path: string): PackageSize {
   using model = readPackage(path, ops);
-  const files = readdirSync(path, { recursive: true, withFileTypes: true }).filter((f) => f.isFile());
-  const bytes = files.reduce((sum, f) => sum + statSync(join(f.parentPath, f.name)).size, 0);
+  // In the Hub's cache each file is a link to one.
+  const files = statSync(path).isDirectory() ? filesIn(path) : [path];
+  const bytes = files.reduce((sum, file) => sum + statSync(file).size, 0);
   return { bytes, weights: weightSizes(blobsOf(model.program)) };
 }
+
+const filesIn = (folder: string): string[] =>
+  readdirSync(folder, { recursive: true, encoding: "utf8" })
+    .map((name) => join(folder, name))
+    .filter((file) => statSync(file, { throwIfNoEntry: false })?.isFile());
 
 /** Number and bytes of tensors by element type. */
 export function weightSizes(tensors: readonly LazyTensor[]): PackageSize["weights"] {
@@ -33,12 +39,12 @@ export function weightSizes(tensors: readonly LazyTensor[]): PackageSize["weight
 
 /** The tensors of the weight file: values of `const` nodes, and parameters bound in place. */
 function blobsOf(program: Program): readonly LazyTensor[] {
-  const found = new Map<number, LazyTensor>();
+  const found = new Map<string, LazyTensor>();
   for (const { body } of program.functions.values()) {
     for (const node of allNodes(body)) {
       for (const { constant } of [...node.outputs, ...[...node.inputs.values()].flatMap(argumentValues)]) {
         if (constant?.kind !== "tensor" || constant.storage !== "blob" || !constant.data.at) continue;
-        found.set(constant.data.at.offset, constant.data);
+        found.set(constant.data.key, constant.data);
       }
     }
   }

@@ -1,6 +1,6 @@
 import { fail } from "../diagnostics.ts";
 import { contentOf } from "../mil/constants.ts";
-import type { Dim } from "../mil/dim.ts";
+import { type Dim, dimsText } from "../mil/dim.ts";
 import { boundsOf, type Feature, type Interface } from "../mil/interface.ts";
 import { type Target, targetOfOpset } from "../mil/opset.ts";
 import { type Argument, type Block, type Func, type Node, type Program, Value } from "../mil/program.ts";
@@ -21,7 +21,8 @@ import {
 /** How deep blocks may nest: real programs stay at a handful. */
 const MAX_DEPTH = 32;
 
-type Blob = (offset: number, dtype: DType, shape: readonly number[]) => LazyTensor;
+/** A tensor of a weight file, which the program names. */
+type Blob = (file: string, offset: number, dtype: DType, shape: readonly number[]) => LazyTensor;
 
 /** What one reading shares: where blobs are, and names for open dimensions. */
 interface Reading {
@@ -66,10 +67,9 @@ function readFunction(name: string, wire: WireFunction, described: Interface, re
     const feature =
       features.get(i.name ?? "") ??
       fail("unreadable", "package.interface", `input '${i.name ?? ""}' has no description`, { path: where });
-    return define(
-      scope,
-      readValue(i, (axis) => openInput(feature, axis, reading.unifier), where),
-    );
+    const value = readValue(i, (axis) => openInput(feature, axis, reading.unifier), where);
+    refuseMisfit(feature, value, where);
+    return define(scope, value);
   });
   const block = readBlock(body, scope, { ...reading, where }, target, 0);
   const absent = (names: Iterable<string>, values: readonly Value[], kind: string): void => {
@@ -85,6 +85,23 @@ function readFunction(name: string, wire: WireFunction, described: Interface, re
     "output",
   );
   return { name, target, inputs, body: block };
+}
+
+/** What a caller is told to give must be what the function takes. */
+function refuseMisfit(feature: Feature, { name, type }: Value, where: string): void {
+  const told = shapeOf(feature);
+  const of = type.kind === "state" ? type.of : type;
+  if (!told || of.kind !== "tensor") return;
+  const fits = told.length === of.shape.length && of.shape.every((d, i) => typeof d !== "number" || d === told[i]);
+  if (fits) return;
+  const message = `input '${name}' is described as [${told.join(", ")}], the function takes ${dimsText(of.shape)}`;
+  fail("unreadable", "package.interface", message, { path: where });
+}
+
+/** The default shape of an input, undefined where the description has none. */
+function shapeOf(f: Feature): readonly number[] | undefined {
+  if (f.kind === "tensor" || f.kind === "state") return f.shape;
+  return f.kind === "image" ? [1, f.colorSpace.startsWith("GRAYSCALE") ? 1 : 3, f.height, f.width] : undefined;
 }
 
 /** An open dimension of an input: named after it, bounded by its description. */

@@ -1,6 +1,7 @@
 // Field numbers of https://github.com/apple/coremltools/tree/9.0/mlmodel/format (Model, FeatureTypes, MIL .proto). Only what
 // an ML Program uses: a trimmed schema with the same numbers is wire compatible.
 import protobuf from "protobufjs/light.js";
+import { otherModels } from "./model-kinds.ts";
 
 type Field = readonly [number, string, "repeated"?] | readonly [number, string, "map"];
 type Messages = Readonly<Record<string, Readonly<Record<string, Field>>>>;
@@ -83,15 +84,10 @@ const model: Messages = {
     specificationVersion: [1, "int32"],
     description: [2, "ModelDescription"],
     isUpdatable: [10, "bool"],
-    pipelineClassifier: [200, "Empty"],
-    pipelineRegressor: [201, "Empty"],
-    pipeline: [202, "Empty"],
-    neuralNetworkRegressor: [303, "Empty"],
-    neuralNetworkClassifier: [403, "Empty"],
-    neuralNetwork: [500, "Empty"],
     mlProgram: [502, "Program"],
-    customModel: [555, "Empty"],
-    linkedModel: [556, "Empty"],
+    ...Object.fromEntries(
+      Object.entries(otherModels).map(([name, { field }]): [string, Field] => [name, [field, "Empty"]]),
+    ),
   },
 };
 

@@ -4,6 +4,7 @@ import { isAtLeast, type Target } from "../mil/opset.ts";
 import type { Value } from "../mil/program.ts";
 import { type ListType, type TensorType, type Type, tensorType } from "../mil/types.ts";
 import { bitsOf, byteLength, type DType, elementCount } from "../tensor/dtype.ts";
+import { integerRange } from "../tensor/elements.ts";
 import { tensorOf, valuesOf } from "../tensor/memory.ts";
 import type { LazyTensor } from "../tensor/tensor.ts";
 import { blobCode, milCode, milDType } from "./dtypes.ts";
@@ -71,7 +72,7 @@ export function readType(wire: WireType | undefined, fresh: (axis: number) => Di
 
 // ---- values
 
-/** The one weight file a package has. */
+/** The one weight file of a package that is written. */
 const WEIGHT_FILE = "@model_path/weights/weight.bin";
 /** Fewer elements than this stay in the protobuf, as coremltools has it. */
 const MIN_BLOB = 10;
@@ -148,7 +149,7 @@ export type Held =
 export function readConstant(
   wire: WireValue,
   type: Type,
-  blob: (offset: number, dtype: DType, shape: readonly number[]) => LazyTensor,
+  blob: (file: string, offset: number, dtype: DType, shape: readonly number[]) => LazyTensor,
   where: string,
 ): Held {
   const broken = (what: string): never => fail("unreadable", "package.value", what, { path: where });
@@ -156,9 +157,8 @@ export function readConstant(
   if (type.kind !== "tensor") return broken(`a constant of type ${type.kind}`);
   const shape = type.shape.map((d) => (typeof d === "number" ? d : broken("a constant of unknown shape")));
   if (wire.blobFileValue) {
-    const { fileName = "" } = wire.blobFileValue;
-    if (fileName !== WEIGHT_FILE) broken(`a constant in '${fileName}', expected '${WEIGHT_FILE}'`);
-    return { kind: "tensor", data: blob(integer(wire.blobFileValue.offset), type.dtype, shape), storage: "blob" };
+    const { fileName = "", offset } = wire.blobFileValue;
+    return { kind: "tensor", data: blob(fileName, integer(offset), type.dtype, shape), storage: "blob" };
   }
   const arm = wire.immediateValue?.tensor ?? broken("a constant without a value");
   const count = elementCount(shape);
@@ -182,6 +182,7 @@ export function readConstant(
     arm.bools?.values?.map(Number) ??
     [];
   if (numbers.length !== count) broken(`${numbers.length} values for ${dtype} [${shape}]`);
+  refuseMisfit(dtype, numbers, broken);
   return {
     kind: "tensor",
     data: tensorOf(dtype, shape, numbers, `${dtype} [${shape}] ${numbers}`),
@@ -201,11 +202,20 @@ function readList(wire: WireValue, type: ListType, broken: (what: string) => nev
       values: elements.map((e) => e.strings?.values?.[0] ?? broken("a label that is no string")),
     };
   const numbers = elements.map((e) => integer(e.longInts?.values?.[0] ?? e.ints?.values?.[0]));
+  refuseMisfit(type.element.dtype, numbers, broken);
   return {
     kind: "tensor",
     data: tensorOf(type.element.dtype, [numbers.length], numbers, `list ${numbers}`),
     storage: "immediate",
   };
+}
+
+/** The fields of the wire hold more than the types they are read as. */
+function refuseMisfit(dtype: DType, numbers: readonly number[], broken: (what: string) => never): void {
+  const range = integerRange(dtype);
+  if (!range) return;
+  const misfit = numbers.find((n) => !Number.isInteger(n) || BigInt(n) < range.min || BigInt(n) > range.max);
+  if (misfit !== undefined) broken(`the value ${misfit} for ${dtype}`);
 }
 
 function bytesTensor(dtype: DType, shape: readonly number[], bytes: Uint8Array): LazyTensor {

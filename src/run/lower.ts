@@ -1,16 +1,17 @@
 import { Folding } from "../mil/folding.ts";
 import { explained, rowOf } from "../mil/infer.ts";
 import type { Interface } from "../mil/interface.ts";
-import { castCode, Lowering, onnxTypeOf } from "../mil/lowering.ts";
+import { castCode, Lowering } from "../mil/lowering.ts";
 import type { Block, Func, Node, Value } from "../mil/program.ts";
 import type { OpTable } from "../mil/row.ts";
 import type { Type } from "../mil/types.ts";
 import { strict } from "../mil/unify.ts";
 import { valuesOf } from "../tensor/memory.ts";
 import type { LazyTensor } from "../tensor/tensor.ts";
+import { blocksOf, MAX_BLOCK_BYTES, type OnnxBlock, type OnnxProgram, valueInfo } from "./onnx-blocks.ts";
 import { OnnxGraph } from "./onnx-graph.ts";
-import { encodeOnnx, type OnnxValueInfo } from "./onnx-schema.ts";
 import type { Spill } from "./spill.ts";
+import { refuseHugeResults } from "./value-size.ts";
 
 /**
  * How half precision is executed. `rounded` rounds once after every operation whose declared result is fp16; `wide`
@@ -24,29 +25,30 @@ export interface LowerOptions {
   readonly watch?: readonly string[];
   /** Where large tensors go that lie in no file; without it they are copied into the graph. */
   readonly spill?: Spill;
+  /** The most bytes of weights that are in memory together. Default `MAX_BLOCK_BYTES`. */
+  readonly blockBytes?: number;
 }
 
 export interface Lowered {
-  readonly onnx: Uint8Array;
-  /** The folder that external weights are relative to, undefined when there are none. */
-  readonly folder: string | undefined;
-  /** States as inputs, and the outputs that carry them to the next call. */
-  readonly states: readonly { readonly name: string; readonly next: string }[];
+  /** Run one after the other. */
+  readonly blocks: readonly OnnxBlock[];
+  /** Names of states; `state.<name>` is the output that carries one to the next call. */
+  readonly states: readonly string[];
   /** Where a classifier's probabilities come from and what the labels are. */
   readonly classifier?: { readonly probabilities: string; readonly classes: readonly (string | number)[] };
   /** How many values are rounded to half precision: 0 in mode `wide`. */
   readonly roundings: number;
 }
 
-/** Ends the name of the output that carries a state to the next call. */
-const NEXT = "__next";
+/** Begins the names of outputs in the executed graph: in a package, an output may have the name of an input. */
+export const OUTPUT = "output ";
 
 /**
- * One function as an fp32 ONNX graph, weights left in the weight file.
+ * One function as an fp32 ONNX graph, cut into blocks where its weights are many, the weights left in the weight file.
  * @throws ConversionError `op.invalid` for what a row cannot lower
  */
 export function lower(func: Func, described: Interface, table: OpTable, options: LowerOptions): Lowered {
-  const { mode, watch = [] } = options;
+  const { mode, watch = [], blockBytes = MAX_BLOCK_BYTES } = options;
   let roundings = 0;
   const folded = new Map<Value, LazyTensor>();
   const unifier = strict();
@@ -60,6 +62,7 @@ export function lower(func: Func, described: Interface, table: OpTable, options:
   const lowerNode = (node: Node, graph: OnnxGraph): void => {
     if (node.op === "const") return;
     const row = rowOf(table, node.op, node.name);
+    refuseHugeResults(node);
     graph.scope = node.name;
     if (row.fold) {
       const call = new Folding(row, func.target, node.inputs, (v) => folded.get(v));
@@ -87,15 +90,19 @@ export function lower(func: Func, described: Interface, table: OpTable, options:
     graph.bind(v, v.name);
     // What crosses the boundary as fp16 has no more than its digits, whatever the mode.
     if (isHalf(v.type)) graph.bind(v, round(v.name, graph));
-    return valueInfo(v.name, v.type.kind === "state" ? v.type.of : v.type, true);
+    return valueInfo(v.name, v.type, true);
   });
   roundings = 0;
-  lowerBlock(func.body, graph);
+  const steps = [graph.takeNodes()];
+  for (const node of func.body.nodes) {
+    lowerNode(node, graph);
+    steps.push(graph.takeNodes());
+  }
 
-  const outputs: OnnxValueInfo[] = [];
+  const outputs: OnnxProgram["outputs"][number][] = [];
   const give = (name: string, from: string, type: Type): void => {
-    graph.nodes.push({ name: `output ${name}`, opType: "Identity", input: [from], output: [name], attribute: [] });
-    outputs.push(valueInfo(name, type, false));
+    const info = valueInfo(`${OUTPUT}${name}`, type, false);
+    if (!outputs.some((o) => o.info.name === info.name)) outputs.push({ from, info });
   };
   for (const v of func.body.outputs) {
     if (isExecuted(v.type)) give(v.name, graph.nameOf(v), v.type);
@@ -106,13 +113,13 @@ export function lower(func: Func, described: Interface, table: OpTable, options:
   }
   const states = described.states.map(({ name }) => {
     const v = func.inputs.find((i) => i.name === name) as Value;
-    give(`${name}${NEXT}`, graph.nameOf(v), v.type.kind === "state" ? v.type.of : v.type);
-    return { name, next: `${name}${NEXT}` };
+    give(`state.${name}`, graph.nameOf(v), v.type);
+    return name;
   });
   const classifier = classifierOf(func, graph, give);
+  const { constants, types } = graph;
   return {
-    onnx: encodeOnnx(graph.finish(inputs, outputs)),
-    folder: graph.folder,
+    blocks: blocksOf({ inputs, steps, outputs, constants, types }, blockBytes),
     states,
     roundings,
     ...(classifier ? { classifier } : {}),
@@ -141,10 +148,4 @@ function labelsOf(classes: Value): readonly (string | number)[] {
   const { constant } = classes;
   if (constant?.kind === "strings") return constant.values;
   return constant ? Array.from(valuesOf(constant.data), Number) : [];
-}
-
-function valueInfo(name: string, type: Type, shaped: boolean): OnnxValueInfo {
-  if (type.kind !== "tensor") throw new TypeError(`'${name}' is a ${type.kind}`);
-  const shape = { dim: type.shape.map((d) => (typeof d === "number" ? { dimValue: d } : {})) };
-  return { name, type: { tensorType: { elemType: castCode[onnxTypeOf(type.dtype)], ...(shaped ? { shape } : {}) } } };
 }

@@ -1,4 +1,3 @@
-import { dirname, relative, sep } from "node:path";
 import {
   castCode,
   type OnnxAttribute,
@@ -9,7 +8,10 @@ import {
   onnxTypeOf,
 } from "../mil/lowering.ts";
 import type { Block, Value } from "../mil/program.ts";
+import type { Type } from "../mil/types.ts";
+import { cast } from "../tensor/cast.ts";
 import { byteLength, type DType, elementCount } from "../tensor/dtype.ts";
+import { isWholeByte } from "../tensor/elements.ts";
 import { valuesOf } from "../tensor/memory.ts";
 import type { LazyTensor } from "../tensor/tensor.ts";
 import {
@@ -36,16 +38,33 @@ const shared: Readonly<Partial<Record<DType, number>>> = {
   uint16: elementType.uint16,
   int8: elementType.int8,
   uint8: elementType.uint8,
+  bool: elementType.bool,
 };
+/** What large constants of other types are written as. */
+const storedAs: Readonly<Partial<Record<OnnxType, DType>>> = { float: "fp32", int32: "int32" };
+
+/** Bytes of an element of the types a graph computes in. */
+const widths: Readonly<Record<OnnxType, number>> = { float: 4, float16: 2, int32: 4, int64: 8, bool: 1 };
+
+/** A constant of the executed graph. */
+export interface OnnxConstant {
+  readonly tensor: OnnxTensor;
+  /** The file that holds its values; undefined when they are in `tensor`. */
+  readonly path?: string;
+  /** Turns what is stored into what the graph computes in. */
+  readonly cast?: OnnxNode;
+  /** What it takes in memory while the graph that uses it is open. */
+  readonly bytes: number;
+}
 
 /** What all graphs of one model share: constants live in the outermost one. */
 interface Shared {
-  readonly initializers: OnnxTensor[];
-  /** Casts of constants: they stand before every other node. */
-  readonly prelude: OnnxNode[];
-  readonly constants: Map<string, string>;
-  readonly tensors: Map<string, string>;
-  readonly external: { readonly name: string; readonly path: string }[];
+  /** By the name the nodes use: that of the tensor, or of the result of its cast. */
+  readonly constants: Map<string, OnnxConstant>;
+  /** Types of what values are known by. */
+  readonly types: Map<string, Type>;
+  /** Names of constants, by what they hold. */
+  readonly known: Map<string, string>;
   readonly spill: Spill | undefined;
   count: number;
 }
@@ -76,11 +95,9 @@ export class OnnxGraph implements OnnxSink {
     this.foldedOf = foldedOf;
     this.parent = parent instanceof OnnxGraph ? parent : undefined;
     this.shared = this.parent?.shared ?? {
-      initializers: [],
-      prelude: [],
       constants: new Map(),
-      tensors: new Map(),
-      external: [],
+      types: new Map(),
+      known: new Map(),
       spill: parent instanceof OnnxGraph ? undefined : parent,
       count: 0,
     };
@@ -108,59 +125,70 @@ export class OnnxGraph implements OnnxSink {
   }
 
   constant(type: OnnxType, shape: readonly number[], values: readonly number[]): string {
-    const key = `${type} [${shape}] ${values}`;
-    const known = this.shared.constants.get(key);
-    if (known) return known;
-    const name = `constant:${this.shared.count++}`;
-    this.shared.initializers.push({ name, dims: [...shape], dataType: castCode[type], rawData: bytesOf(type, values) });
-    this.shared.constants.set(key, name);
-    return name;
+    return this.once(`${type} [${shape}] ${values}`, () => {
+      const rawData = bytesOf(type, values);
+      const tensor = { name: `constant:${this.shared.count++}`, dims: [...shape], dataType: castCode[type], rawData };
+      return { tensor, bytes: rawData.length };
+    });
   }
 
   initializer(tensor: LazyTensor): string {
-    const key = `${tensor.dtype} [${tensor.shape}] ${tensor.key}`;
-    const known = this.shared.tensors.get(key);
-    if (known) return known;
-    const name = this.placed(tensor);
-    this.shared.tensors.set(key, name);
+    return this.once(`${tensor.dtype} [${tensor.shape}] ${tensor.key}`, () => this.placed(tensor));
+  }
+
+  /** The name of the constant that `key` tells from all others, made when it is first asked for. */
+  private once(key: string, make: () => OnnxConstant): string {
+    const { known, constants } = this.shared;
+    const before = known.get(key);
+    if (before !== undefined) return before;
+    const constant = make();
+    const name = constant.cast?.output[0] ?? constant.tensor.name;
+    known.set(key, name);
+    constants.set(name, constant);
     return name;
   }
 
-  private placed(tensor: LazyTensor): string {
-    const [type, computed] = [shared[tensor.dtype], onnxTypeOf(tensor.dtype)];
-    const count = elementCount(tensor.shape);
-    const size = byteLength(tensor.dtype, count);
+  private placed(tensor: LazyTensor): OnnxConstant {
+    const computed = onnxTypeOf(tensor.dtype);
     const name = `weight:${this.shared.count++}`;
     const dims = [...tensor.shape];
-    const placed = tensor.at || size < MIN_EXTERNAL ? tensor : (this.shared.spill?.place(tensor) ?? tensor);
-    if (!placed.at || type === undefined || size < MIN_EXTERNAL) {
-      this.shared.initializers.push({
-        name,
-        dims,
-        dataType: castCode[computed],
-        rawData: bytesOf(computed, Array.from(valuesOf(tensor), Number)),
-      });
-      return name;
+    const bytes = elementCount(tensor.shape) * widths[computed];
+    const mapped = this.mapped(tensor);
+    if (!mapped?.at) {
+      const rawData = bytesOf(computed, Array.from(valuesOf(tensor), Number));
+      return { tensor: { name, dims, dataType: castCode[computed], rawData }, bytes };
     }
-    this.shared.external.push({ name, path: placed.at.path });
-    const where = { location: "", offset: String(placed.at.offset), length: String(size) };
+    const { path, offset } = mapped.at;
+    const length = byteLength(mapped.dtype, elementCount(tensor.shape));
+    const where = { offset: String(offset), length: String(length) };
     const externalData = Object.entries(where).map(([key, value]) => ({ key, value }));
-    this.shared.initializers.push({ name, dims, dataType: type, externalData, dataLocation: EXTERNAL });
-    if (type === castCode[computed]) return name;
+    const dataType = shared[mapped.dtype] as number;
+    const stored = { name, dims, dataType, externalData, dataLocation: EXTERNAL };
+    if (dataType === castCode[computed]) return { tensor: stored, path, bytes };
     const output = `${name}:${computed}`;
-    this.shared.prelude.push({
+    const cast = {
       name: output,
       opType: "Cast",
       input: [name],
       output: [output],
       attribute: [attributeMessage(["to", castCode[computed]])],
-    });
-    return output;
+    };
+    return { tensor: stored, path, cast, bytes };
+  }
+
+  /** The tensor as it lies in a file, in a type that ONNX has too; undefined for what is small or has no file to go to. */
+  private mapped(tensor: LazyTensor): LazyTensor | undefined {
+    const { spill } = this.shared;
+    if (byteLength(tensor.dtype, elementCount(tensor.shape)) < MIN_EXTERNAL) return undefined;
+    if (tensor.dtype in shared) return tensor.at ? tensor : spill?.place(tensor);
+    const computed = storedAs[onnxTypeOf(tensor.dtype)];
+    return computed && isWholeByte(tensor.dtype) ? spill?.place(cast(tensor, computed)) : undefined;
   }
 
   /** From here on `value` is known by `name` in this graph and in those inside it. */
   bind(value: Value, name: string): void {
     this.local.set(value, name);
+    if (!this.shared.types.has(name)) this.shared.types.set(name, value.type);
   }
 
   assign(value: Value, name: string): void {
@@ -200,31 +228,19 @@ export class OnnxGraph implements OnnxSink {
     return block.outputs.map((v) => this.nameOf(v));
   }
 
-  /** The folder that holds every external weight, or undefined when there are none. */
-  get folder(): string | undefined {
-    const paths = this.shared.external.map((e) => e.path);
-    const [first] = paths;
-    if (first === undefined) return undefined;
-    let common = dirname(first);
-    while (!paths.every((p) => p.startsWith(common.endsWith(sep) ? common : common + sep))) common = dirname(common);
-    return common;
+  /** The nodes since it was last asked. */
+  takeNodes(): OnnxNode[] {
+    return this.nodes.splice(0);
   }
 
-  /** The whole graph, weights relative to `folder`. */
-  finish(input: OnnxValueInfo[], output: OnnxValueInfo[]): OnnxGraphMessage {
-    const { folder = "" } = this;
-    const pathOf = new Map(this.shared.external.map((e) => [e.name, relative(folder, e.path)]));
-    for (const t of this.shared.initializers) {
-      const location = t.externalData?.find((e) => e.key === "location");
-      if (location) location.value = pathOf.get(t.name) ?? "";
-    }
-    return {
-      name: "main",
-      node: [...this.shared.prelude, ...this.nodes],
-      initializer: this.shared.initializers,
-      input,
-      output,
-    };
+  /** By the names that nodes use. */
+  get constants(): ReadonlyMap<string, OnnxConstant> {
+    return this.shared.constants;
+  }
+
+  /** Types of what values are known by. */
+  get types(): ReadonlyMap<string, Type> {
+    return this.shared.types;
   }
 }
 

@@ -1,17 +1,16 @@
-import { InferenceSession, Tensor } from "onnxruntime-node";
+import { Tensor } from "onnxruntime-node";
 import { readPackage } from "../coreml/read-package.ts";
 import { fail } from "../diagnostics.ts";
 import type { Interface } from "../mil/interface.ts";
 import { ops } from "../mil/ops/index.ts";
-import { feedsOf } from "./feeds.ts";
+import { openBlocks, type Tensors } from "./block-runner.ts";
+import { channelsTurned, feedsOf } from "./feeds.ts";
 import type { HostTensor, HostTensors } from "./host-tensor.ts";
-import { type Lowered, lower, type Mode } from "./lower.ts";
+import { type Lowered, type LowerOptions, lower, OUTPUT } from "./lower.ts";
+import type { Spill } from "./spill.ts";
 
-export interface SessionOptions {
+export interface SessionOptions extends Omit<LowerOptions, "spill"> {
   readonly function?: string;
-  readonly mode: Mode;
-  /** Names of inner values to return with the outputs. */
-  readonly watch?: readonly string[];
 }
 
 /** The result of one call. */
@@ -27,12 +26,19 @@ export interface Session {
   readonly interface: Interface;
   readonly classes?: readonly (string | number)[];
   readonly roundings: number;
+  /** How many blocks the function runs in; see `MAX_BLOCK_BYTES`. */
+  readonly blocks: number;
   run(inputs: HostTensors): Promise<Prediction>;
+  /** Several calls in order, each block opened once for all of them. One that fails does not end the others. */
+  runAll(calls: readonly HostTensors[]): Promise<readonly PromiseSettledResult<Prediction>[]>;
 }
 
-/** @throws ConversionError when the package cannot be read, lowered or loaded */
-export async function openSession(path: string, options: SessionOptions): Promise<Session> {
-  const { lowered, described } = lowerPackage(path, options);
+/**
+ * @param spill where decoded weights go; without it they are in memory
+ * @throws ConversionError when the package cannot be read, lowered or loaded
+ */
+export async function openSession(path: string, options: SessionOptions, spill?: Spill): Promise<Session> {
+  const { lowered, described } = lowerPackage(path, { ...options, ...(spill ? { spill } : {}) });
   return startSession(lowered, described, path);
 }
 
@@ -42,47 +48,53 @@ export async function openSession(path: string, options: SessionOptions): Promis
  * @throws ConversionError `run.load`
  */
 export async function startSession(lowered: Lowered, described: Interface, path: string): Promise<Session> {
-  const { folder } = lowered;
-  const weights = folder === undefined ? {} : { model_external_initializers_file_folder_path: folder };
-  let session: InferenceSession;
-  try {
-    session = await InferenceSession.create(lowered.onnx, {
-      logSeverityLevel: 3,
-      // Packed copies of the weights would double the memory of a run.
-      extra: { session: { ...weights, disable_prepacking: "1" } },
-    });
-  } catch (cause) {
-    const message = `ONNX Runtime refused the lowered graph: ${(cause as Error).message}`;
-    return fail("internal", "run.load", message, { path });
-  }
+  const { blocks, roundings, classifier } = lowered;
+  const runCalls = await openBlocks(blocks, path);
+  const blueFirst = described.outputs.filter((f) => f.kind === "image" && f.colorSpace === "BGR");
   let states: Record<string, HostTensor> = {};
+
+  const predicted = (results: Tensors): Prediction => {
+    const outputs = Object.fromEntries(
+      Object.entries(results).map(([name, t]) => [name.slice(OUTPUT.length), fromOnnx(t)]),
+    );
+    for (const { name } of blueFirst) outputs[name] = channelsTurned(outputs[name] as HostTensor);
+    states = Object.fromEntries(
+      lowered.states.map((name) => [`state.${name}`, outputs[`state.${name}`] as HostTensor]),
+    );
+    const scores = classifier && outputs[classifier.probabilities];
+    if (classifier && scores)
+      outputs[classifier.probabilities] = { ...scores, shape: [scores.data.length] } as HostTensor;
+    return { outputs, ...labelled(outputs, lowered) };
+  };
+  const together = async (calls: readonly HostTensors[]): Promise<PromiseSettledResult<Prediction>[]> => {
+    const results = await runCalls(
+      calls.map((inputs) => () => onnxTensors(feedsOf(described, { ...states, ...inputs }))),
+    );
+    return results.map((r) => (r.status === "fulfilled" ? { ...r, value: predicted(r.value) } : r));
+  };
   return {
     interface: described,
-    roundings: lowered.roundings,
-    ...(lowered.classifier ? { classes: lowered.classifier.classes } : {}),
+    roundings,
+    blocks: blocks.length,
+    ...(classifier ? { classes: classifier.classes } : {}),
     async run(inputs) {
-      const feeds = feedsOf(described, { ...states, ...inputs });
-      const results = await session.run(
-        Object.fromEntries(Object.entries(feeds).map(([name, t]) => [name, onnxTensor(t)])),
-      );
-      const outputs = Object.fromEntries(Object.entries(results).map(([name, t]) => [name, fromOnnx(t)]));
-      states = {};
-      for (const { name, next } of lowered.states) {
-        states[`state.${name}`] = outputs[next] as HostTensor;
-        delete outputs[next];
-      }
-      const { classifier } = lowered;
-      const scores = classifier && outputs[classifier.probabilities];
-      if (classifier && scores)
-        outputs[classifier.probabilities] = { ...scores, shape: [scores.data.length] } as HostTensor;
-      return { outputs: { ...outputs, ...states }, ...labelled(outputs, lowered) };
+      const [result] = (await together([inputs])) as [PromiseSettledResult<Prediction>];
+      if (result.status === "rejected") throw result.reason;
+      return result.value;
+    },
+    async runAll(calls) {
+      if (lowered.states.length === 0) return together(calls);
+      // Each call begins with what the one before it left.
+      const results: PromiseSettledResult<Prediction>[] = [];
+      for (const inputs of calls) results.push(...(await together([inputs])));
+      return results;
     },
   };
 }
 
 function lowerPackage(
   path: string,
-  options: SessionOptions,
+  options: SessionOptions & LowerOptions,
 ): { readonly lowered: Lowered; readonly described: Interface } {
   using model = readPackage(path, ops);
   const name = options.function ?? model.defaultFunction;
@@ -95,8 +107,13 @@ function lowerPackage(
   return { lowered: lower(func, described, ops, options), described };
 }
 
-const onnxTensor = (t: HostTensor): Tensor =>
-  t.dtype === "fp32" ? new Tensor("float32", t.data, t.shape) : new Tensor("int32", t.data, t.shape);
+const onnxTensors = (given: HostTensors): Tensors =>
+  Object.fromEntries(
+    Object.entries(given).map(([name, t]) => [
+      name,
+      t.dtype === "fp32" ? new Tensor("float32", t.data, t.shape) : new Tensor("int32", t.data, t.shape),
+    ]),
+  );
 
 function fromOnnx(t: Tensor): HostTensor {
   const shape = [...t.dims];

@@ -1,3 +1,4 @@
+import { execFileSync } from "node:child_process";
 import { mkdirSync, realpathSync, symlinkSync } from "node:fs";
 import { basename, join } from "node:path";
 import { describe, expect, test } from "vitest";
@@ -240,6 +241,13 @@ describe("refuses", () => {
   test("a folder in place of config.json", () => {
     inFolder((folder) => {
       mkdirSync(join(folder, "config.json"));
+      expect(diagnosticsOf(() => openCheckpoint(folder)).diagnostics).toMatchObject([{ code: "checkpoint.file" }]);
+    });
+  });
+
+  test.skipIf(process.platform === "win32")("a pipe that nobody writes to", () => {
+    inFolder((folder) => {
+      execFileSync("mkfifo", [join(folder, "config.json")]);
       expect(diagnosticsOf(() => openCheckpoint(folder)).diagnostics).toMatchObject([{ code: "checkpoint.file" }]);
     });
   });

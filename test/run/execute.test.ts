@@ -84,6 +84,9 @@ const codeOf = async (running: Promise<unknown>): Promise<string> => {
   }
 };
 
+const codes = (cause: unknown): readonly string[] =>
+  cause instanceof ConversionError ? cause.diagnostics.map((d) => d.code) : [];
+
 const newest = (): ChildProcess => forked.at(-1) as ChildProcess;
 const ended = (child: ChildProcess): Promise<void> =>
   vi.waitFor(() => expect(child.exitCode ?? child.signalCode).not.toBeNull());
@@ -238,6 +241,59 @@ describe("memory", () => {
   });
 });
 
+/** Four linear layers of `size` x `size`, each with a weight of its own, each of which multiplies by size / 1024. */
+function layers(size: number): Func {
+  const g = new Graph();
+  let y = g.input("x", float32([1, size]));
+  for (let i = 0; i < 4; i++) {
+    const weight = tensorOf("fp32", [size, size], new Float32Array(size * size).fill(2 ** -10), `w${i}`);
+    y = g.op("linear", { x: y, weight });
+  }
+  return g.end({ y });
+}
+
+describe("blocks", () => {
+  test("hold the weights in memory one after the other", async () => {
+    const size = 3072;
+    const path = await packageOf(newPath(), layers(size), { isKept: false });
+    const peakOf = async (blockBytes: number, blocks: number): Promise<number> => {
+      await using e = await execute(path, { mode: "rounded", blockBytes });
+      expect(e.blocks).toBe(blocks);
+      const { outputs } = await e.run({ x: vector(...Array<number>(size).fill(1)) });
+      expect(outputs.y?.data[0]).toBe(3 ** 4);
+      return e.peakMemory;
+    };
+    const one = 4 * size ** 2;
+    // What the other three would take.
+    expect((await peakOf(5 * one, 1)) - (await peakOf(one, 4))).toBeGreaterThan(2.5 * one);
+  });
+
+  test("are opened once for calls at the same time, each of which gets its own answer", async () => {
+    const path = await packageOf(newPath(), layers(64), { isKept: false });
+    await using e = await execute(path, { mode: "rounded", blockBytes: 1 });
+    expect(e.blocks).toBe(4);
+    const sent = vi.spyOn(newest(), "send");
+    const ones = (n: number): HostTensor => vector(...Array<number>(64).fill(n));
+    const factor = (64 / 1024) ** 4;
+    const results = await Promise.allSettled([e.run({ x: ones(1) }), e.run({ x: vector(1) }), e.run({ x: ones(3) })]);
+    expect(sent).toHaveBeenCalledTimes(1);
+    expect(results.map((r) => (r.status === "fulfilled" ? r.value.outputs.y?.data[0] : codes(r.reason)))).toEqual([
+      factor,
+      ["input.shape"],
+      3 * factor,
+    ]);
+  });
+});
+
+test("the peak memory is that of the process, not of the one that started it", async () => {
+  const path = await packageOf(newPath(), small());
+  const held = Buffer.alloc(600 << 20, 1);
+  await using e = await execute(path, { mode: "rounded" });
+  expect(held.length).toBeGreaterThan(0);
+  expect(e.peakMemory).toBeGreaterThan(20 << 20);
+  expect(e.peakMemory).toBeLessThan(400 << 20);
+});
+
 test("what runs is the package on disk", async () => {
   const path = await packageOf(newPath(), small());
   const first = await (async () => {
@@ -287,6 +343,9 @@ describe("a graph in memory, over a checkpoint's bytes", () => {
     const spill = new Spill(join(folder, `${count++}.spill`));
     await using spilt = await executeGraph("spilt", func, describedBy(func), { mode: "wide", spill });
     expect(await outputOf(spilt)).toEqual(expected);
+    await using cut = await executeGraph("cut", func, describedBy(func), { mode: "wide", spill, blockBytes: 1 });
+    expect(cut.blocks).toBeGreaterThan(1);
+    expect(await outputOf(cut)).toEqual(expected);
     spill.close();
   });
 });

@@ -12,6 +12,15 @@ const tensor = (more: Partial<TensorFeature> = {}): TensorFeature => ({
   flexibility: { kind: "fixed" },
   ...more,
 });
+const image = (more: Partial<ImageFeature> = {}): ImageFeature => ({
+  name: "x",
+  kind: "image",
+  colorSpace: "RGB",
+  height: 1,
+  width: 2,
+  flexibility: { kind: "fixed" },
+  ...more,
+});
 const taking = (...inputs: readonly Feature[]): Interface => ({ inputs, outputs: [], states: [] });
 const zeros = (...shape: number[]): HostTensor =>
   hostTensor("fp32", shape, Array(shape.reduce((a, b) => a * b, 1)).fill(0));
@@ -32,23 +41,42 @@ const messageOf = (described: Interface, given: HostTensors): string => {
 };
 
 test("everything wrong is listed at once", () => {
-  const described = taking(tensor(), tensor({ name: "y" }), tensor({ name: "z" }));
-  expect(problemsOf(described, { x: zeros(1, 3), z: zeros(1, 4), w: zeros(1) })).toEqual([
-    { code: "input.unknown", severity: "error", path: "w", message: "the model has no such input; it takes x, y, z" },
-    { code: "input.shape", severity: "error", path: "x", message: "has shape [1,3], expected [1, 4]" },
-    { code: "input.missing", severity: "error", path: "y", message: "is missing" },
+  const described = taking(
+    tensor(),
+    tensor({ name: "y" }),
+    tensor({ name: "z" }),
+    tensor({ name: "n", dtype: "int32" }),
+    image({ name: "i" }),
+  );
+  const i = hostTensor("int32", [1, 3, 1, 2], [0, 256, 0, 0, 0, 0]);
+  expect(problemsOf(described, { x: zeros(1, 3), z: zeros(1, 4), n: zeros(1, 4), i, w: zeros(1) })).toEqual([
+    {
+      code: "input.unknown",
+      severity: "error",
+      path: "w",
+      message: "the model has no such input; it takes x, y, z, n, i",
+    },
+    { code: "input.shape", severity: "error", path: "x", message: "has shape [1, 3], expected fp32 [1, 4]" },
+    { code: "input.missing", severity: "error", path: "y", message: "is missing, expected fp32 [1, 4]" },
+    { code: "input.values", severity: "error", path: "n", message: "is a tensor of floats, expected int32" },
+    {
+      code: "input.values",
+      severity: "error",
+      path: "i",
+      message: "holds 256 at 1, expected whole numbers from 0 to 255",
+    },
   ]);
 });
 
 test("a name every object has is no input", () => {
-  expect(messageOf(taking(tensor({ name: "toString" })), {})).toBe("toString is missing");
+  expect(messageOf(taking(tensor({ name: "toString" })), {})).toBe("toString is missing, expected fp32 [1, 4]");
 });
 
 describe("shapes", () => {
   test("fixed", () => {
     expect(messageOf(taking(tensor()), { x: zeros(1, 4) })).toBe("taken");
-    expect(messageOf(taking(tensor()), { x: zeros(4) })).toMatch(/has shape \[4\], expected \[1, 4\]/);
-    expect(messageOf(taking(tensor()), { x: zeros(1, 1, 4) })).toMatch(/expected \[1, 4\]/);
+    expect(messageOf(taking(tensor()), { x: zeros(4) })).toMatch(/has shape \[4\], expected fp32 \[1, 4\]/);
+    expect(messageOf(taking(tensor()), { x: zeros(1, 1, 4) })).toMatch(/expected fp32 \[1, 4\]/);
     expect(messageOf(taking(tensor({ shape: [] })), { x: zeros() })).toBe("taken");
   });
   test("in a range", () => {
@@ -64,12 +92,12 @@ describe("shapes", () => {
       }),
     );
     expect([1, 2, 6, 7].map((n) => messageOf(described, { x: zeros(1, n) }))).toEqual([
-      "x has shape [1,1], expected [1, 2..6]",
+      "x has shape [1, 1], expected fp32 [1, 2..6]",
       "taken",
       "taken",
-      "x has shape [1,7], expected [1, 2..6]",
+      "x has shape [1, 7], expected fp32 [1, 2..6]",
     ]);
-    expect(messageOf(described, { x: zeros(1, 2, 1) })).toMatch(/expected \[1, 2..6\]/);
+    expect(messageOf(described, { x: zeros(1, 2, 1) })).toMatch(/expected fp32 \[1, 2..6\]/);
     const open = taking(
       tensor({
         flexibility: {
@@ -96,23 +124,23 @@ describe("shapes", () => {
       }),
     );
     expect(messageOf(described, { x: zeros(1, 8) })).toBe("taken");
-    expect(messageOf(described, { x: zeros(1, 6) })).toBe("x has shape [1,6], expected one of [1, 4] [1, 8]");
+    expect(messageOf(described, { x: zeros(1, 6) })).toBe("x has shape [1, 6], expected fp32 [1, 4] or [1, 8]");
   });
   test("that the values do not fill", () => {
     const short = { dtype: "fp32", shape: [1, 4], data: new Float32Array(3) } as const;
-    expect(messageOf(taking(tensor()), { x: short })).toBe("x has 3 values for shape [1,4]");
+    expect(messageOf(taking(tensor()), { x: short })).toBe("x has 3 values for shape [1, 4]");
     expect(() => hostTensor("fp32", [1, 4], [1, 2, 3])).toThrow(/3 values for shape \[1,4\]/);
   });
 });
 
 describe("element types", () => {
-  test("integers for floats and floats for integers are converted", () => {
-    const [asFloat, asInt] = [
-      feedsOf(taking(tensor()), { x: hostTensor("int32", [1, 4], [1, -2, 3, 4]) }).x,
-      feedsOf(taking(tensor({ dtype: "int32" })), { x: hostTensor("fp32", [1, 4], [1, -2, 3, 4]) }).x,
-    ];
-    expect([asFloat?.dtype, ...(asFloat?.data ?? [])]).toEqual(["fp32", 1, -2, 3, 4]);
-    expect([asInt?.dtype, ...(asInt?.data ?? [])]).toEqual(["int32", 1, -2, 3, 4]);
+  test("integers for floats are converted, floats for integers are refused", () => {
+    const { x } = feedsOf(taking(tensor()), { x: hostTensor("int32", [1, 4], [1, -2, 3, 4]) });
+    expect([x?.dtype, ...(x?.data ?? [])]).toEqual(["fp32", 1, -2, 3, 4]);
+    for (const dtype of ["int32", "int8"] as const)
+      expect(messageOf(taking(tensor({ dtype })), { x: zeros(1, 4) })).toBe(
+        `x is a tensor of floats, expected ${dtype}`,
+      );
   });
   test("the fitting type is passed on, not copied", () => {
     const x = zeros(1, 4);
@@ -133,59 +161,78 @@ describe("optional inputs", () => {
   test("given, are not filled; given wrong, are refused", () => {
     const described = taking(tensor({ optional: { value: 1 } }));
     expect([...(feedsOf(described, { x: zeros(1, 4) }).x?.data ?? [])]).toEqual([0, 0, 0, 0]);
-    expect(messageOf(described, { x: zeros(1, 5) })).toMatch(/expected \[1, 4\]/);
+    expect(messageOf(described, { x: zeros(1, 5) })).toMatch(/expected fp32 \[1, 4\]/);
   });
 });
 
 describe("images", () => {
-  const image = (more: Partial<ImageFeature> = {}): Interface =>
-    taking({
-      name: "x",
-      kind: "image",
-      colorSpace: "RGB",
-      height: 1,
-      width: 2,
-      flexibility: { kind: "fixed" },
-      ...more,
-    });
   const pixels = hostTensor("int32", [1, 3, 1, 2], [10, 11, 20, 21, 30, 31]);
   test("keep their order for RGB, and swap red with blue for BGR", () => {
-    expect([...(feedsOf(image(), { x: pixels }).x?.data ?? [])]).toEqual([10, 11, 20, 21, 30, 31]);
-    const { x } = feedsOf(image({ colorSpace: "BGR" }), { x: pixels });
+    expect([...(feedsOf(taking(image()), { x: pixels }).x?.data ?? [])]).toEqual([10, 11, 20, 21, 30, 31]);
+    const { x } = feedsOf(taking(image({ colorSpace: "BGR" })), { x: pixels });
     expect([x?.dtype, ...(x?.data ?? [])]).toEqual(["fp32", 30, 31, 20, 21, 10, 11]);
     expect([...pixels.data], "the caller's pixels").toEqual([10, 11, 20, 21, 30, 31]);
   });
   test("of one channel when gray", () => {
-    const gray = image({ colorSpace: "GRAYSCALE" });
+    const gray = taking(image({ colorSpace: "GRAYSCALE" }));
     expect(messageOf(gray, { x: zeros(1, 1, 1, 2) })).toBe("taken");
-    expect(messageOf(gray, { x: zeros(1, 3, 1, 2) })).toMatch(/expected \[1, 1, height, width\] with \[1, 2\]/);
+    expect(messageOf(gray, { x: zeros(1, 3, 1, 2) })).toMatch(/expected an image of gray planes \[1, 1, 1, 2\]/);
   });
   test("of one size, or of those that are allowed, height before width", () => {
-    expect(messageOf(image(), { x: zeros(1, 3, 2, 1) })).toMatch(/expected \[1, 3, height, width\] with \[1, 2\]/);
-    expect(messageOf(image(), { x: zeros(3, 1, 2) })).toMatch(/expected/);
-    expect(messageOf(image(), { x: zeros(2, 3, 1, 2) })).toMatch(/expected/);
-    const ranged = image({
-      flexibility: {
-        kind: "range",
-        ranges: [
-          [1, 2],
-          [2, 4],
-        ],
-      },
-    });
+    expect(messageOf(taking(image()), { x: zeros(1, 3, 2, 1) })).toMatch(
+      /expected an image of RGB planes \[1, 3, 1, 2\]/,
+    );
+    expect(messageOf(taking(image()), { x: zeros(3, 1, 2) })).toMatch(/expected/);
+    expect(messageOf(taking(image()), { x: zeros(2, 3, 1, 2) })).toMatch(/expected/);
+    const ranged = taking(
+      image({
+        flexibility: {
+          kind: "range",
+          ranges: [
+            [1, 2],
+            [2, 4],
+          ],
+        },
+      }),
+    );
     expect(messageOf(ranged, { x: zeros(1, 3, 2, 4) })).toBe("taken");
-    expect(messageOf(ranged, { x: zeros(1, 3, 4, 2) })).toMatch(/with \[1..2, 2..4\]/);
-    const listed = image({
-      flexibility: {
-        kind: "enumerated",
-        shapes: [
-          [1, 2],
-          [4, 4],
-        ],
-      },
-    });
+    expect(messageOf(ranged, { x: zeros(1, 3, 4, 2) })).toMatch(/planes \[1, 3, 1..2, 2..4\]/);
+    const listed = taking(
+      image({
+        flexibility: {
+          kind: "enumerated",
+          shapes: [
+            [1, 2],
+            [4, 4],
+          ],
+        },
+      }),
+    );
     expect(messageOf(listed, { x: zeros(1, 3, 4, 4) })).toBe("taken");
-    expect(messageOf(listed, { x: zeros(1, 3, 2, 2) })).toMatch(/with one of \[1, 2\] \[4, 4\]/);
+    expect(messageOf(listed, { x: zeros(1, 3, 2, 2) })).toMatch(/planes \[1, 3, 1, 2\] or \[1, 3, 4, 4\]/);
+  });
+});
+
+describe("listed shapes of several inputs", () => {
+  const listed = (...shapes: number[][]): Pick<TensorFeature, "flexibility"> => ({
+    flexibility: { kind: "enumerated", shapes },
+  });
+  const described = taking(
+    tensor(listed([1, 4], [1, 8], [1, 8])),
+    tensor({ name: "y", ...listed([2], [3], [4]) }),
+    tensor({ name: "z" }),
+  );
+  test("are taken from one position, a shape at several of them from each", () => {
+    const taken = [
+      [4, 2],
+      [8, 3],
+      [8, 4],
+    ] as const;
+    for (const [x, y] of taken)
+      expect(messageOf(described, { x: zeros(1, x), y: zeros(y), z: zeros(1, 4) })).toBe("taken");
+    expect(messageOf(described, { x: zeros(1, 4), y: zeros(4), z: zeros(1, 4) })).toBe(
+      "x, y x [1, 4] with y [4], expected x [1, 4] with y [2] or x [1, 8] with y [3] or x [1, 8] with y [4]",
+    );
   });
 });
 

@@ -133,7 +133,7 @@ describe("predict refuses", () => {
 
   test("an input that is missing", async () => {
     writeInputs({});
-    await expectUsage(image, /^is missing$/);
+    await expectUsage(image, /^is missing, expected an image of RGB planes \[1, 3, \d+, \d+\]$/);
   });
 
   test("an input that the package does not have", async () => {
@@ -143,7 +143,7 @@ describe("predict refuses", () => {
 
   test("a shape", async () => {
     writeInputs({ [name]: { ...pixels, shape: [...pixels.shape].reverse() } as HostTensor });
-    await expectUsage(image, /^has shape \[.*\], expected \[1, 3, height, width\]/);
+    await expectUsage(image, /^has shape \[.*\], expected an image of RGB planes/);
   });
 
   test("pixels that are none", async () => {
