@@ -17,6 +17,7 @@ import type { Progress } from "./progress.ts";
 import { makeReport, type Report, type ReportedPackage } from "./report/report.ts";
 import { refuseExisting, Staging } from "./staging.ts";
 import type { CastStatistics } from "./tensor/cast-statistics.ts";
+import { onnxReferenceFiles } from "./validate/onnx-names.ts";
 import type { Verdict } from "./validate/verdict.ts";
 import { type Made, validatePlanned } from "./validate-planned.ts";
 
@@ -56,8 +57,8 @@ export async function convert(model: string, options: ConvertOptions): Promise<C
   const source = await findSource(model, options);
   // First, so that what a killed run left is put right before anything is said about the output.
   using staging = new Staging(options.output);
-  if (source.isRemote) await rehearse(source, options);
-  const checkpoint = await source.open();
+  const expected = source.isRemote ? await rehearse(source, options) : [];
+  const checkpoint = await source.open(options.reference === "onnx" ? expected.map(onnxReferenceFiles) : []);
   try {
     const planned = await withHash(makePlan(checkpoint, options), checkpoint, options);
     const names = namesOf(planned, options);
@@ -81,12 +82,13 @@ export async function convert(model: string, options: ConvertOptions): Promise<C
 }
 
 /** Plans and builds from headers alone, so that no gigabyte is fetched for what cannot be converted. */
-async function rehearse(source: ModelSource, options: ConvertOptions): Promise<void> {
+async function rehearse(source: ModelSource, options: ConvertOptions): Promise<readonly Plan[]> {
   const outline = await source.outline();
   try {
     const planned = makePlan(outline, options);
     namesOf(planned, options);
     for (const plan of planned.plans) buildGraph(plan, planned, outline);
+    return planned.plans;
   } finally {
     outline.close();
   }

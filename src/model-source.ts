@@ -2,13 +2,12 @@ import { existsSync } from "node:fs";
 import type { Checkpoint } from "./checkpoint/checkpoint.ts";
 import { openCheckpoint, outlineCheckpoint } from "./checkpoint/open.ts";
 import { ConversionError, type Diagnostic } from "./diagnostics.ts";
-import { findModel, type HubOptions } from "./hub/download.ts";
+import type { HubOptions } from "./hub/download.ts";
+import type { Wish } from "./hub/remote-model.ts";
 import type { Progress } from "./progress.ts";
 
 /** Where models come from. What is not given comes from the environment, as in the Hub's Python tools. */
 export interface SourceOptions extends Pick<HubOptions, "revision" | "cacheDir" | "offline" | "token" | "endpoint"> {
-  /** Paths of files that are wanted beside those a conversion needs, where the repository has them. */
-  readonly also?: readonly string[];
   readonly signal?: AbortSignal | undefined;
   readonly onProgress?: ((progress: Progress) => void) | undefined;
 }
@@ -21,8 +20,11 @@ export interface ModelSource {
   readonly isRemote: boolean;
   /** Names, types and shapes of the tensors, without their values: of a model on the Hub by range requests. */
   outline(): Promise<Checkpoint>;
-  /** Everything, fetched first where it is not here. */
-  open(): Promise<Checkpoint>;
+  /**
+   * Everything, fetched first where it is not here.
+   * @param also files wanted beside those a conversion needs, where the repository has them
+   */
+  open(also?: readonly Wish[]): Promise<Checkpoint>;
 }
 
 /**
@@ -31,14 +33,15 @@ export interface ModelSource {
  */
 export async function findSource(model: string, options: SourceOptions = {}): Promise<ModelSource> {
   if (existsSync(model) || !isId(model)) return folderSource(model, options);
-  const { onProgress, revision, cacheDir, token, endpoint, offline, also, signal } = options;
+  // A folder needs none of it.
+  const { findModel } = await import("./hub/download.ts");
+  const { onProgress, revision, cacheDir, token, endpoint, offline, signal } = options;
   const found = await findModel(model, {
     ...(revision === undefined ? {} : { revision }),
     ...(cacheDir === undefined ? {} : { cacheDir }),
     ...(token === undefined ? {} : { token }),
     ...(endpoint === undefined ? {} : { endpoint }),
     ...(offline === undefined ? {} : { offline }),
-    ...(also ? { also } : {}),
     ...(signal ? { signal } : {}),
   }).catch((error: unknown) => {
     throw notFound(error) ?? error;
@@ -50,9 +53,10 @@ export async function findSource(model: string, options: SourceOptions = {}): Pr
       const headers = await found.headers();
       return headers ? outlineCheckpoint(found.folder, headers) : openCheckpoint(found.folder);
     },
-    async open() {
-      await found.bring(({ done, total }) =>
-        onProgress?.({ phase: "download", part: model, done, total, unit: "bytes" }),
+    async open(also) {
+      await found.bring(
+        ({ done, total }) => onProgress?.({ phase: "download", part: model, done, total, unit: "bytes" }),
+        also,
       );
       return openCheckpoint(found.folder);
     },

@@ -1,3 +1,4 @@
+import { type Dispatcher, EnvHttpProxyAgent } from "undici";
 import { VERSION } from "../version.ts";
 import { ConnectionError, type Exchange, exchange, textOf } from "./exchange.ts";
 import { hubError, isOwn, publicUrl, refusal, type Subject, unreachable } from "./refusal.ts";
@@ -15,6 +16,8 @@ export interface ClientOptions extends Omit<Subject, "hasToken"> {
   readonly pause?: Pause;
   /** How long a server may be silent before the request is made again. */
   readonly idleMs?: number;
+  /** Holds the connections; by default new ones, through the proxies that `HTTPS_PROXY` and `NO_PROXY` name. */
+  readonly dispatcher?: Dispatcher;
 }
 
 export interface Request {
@@ -31,6 +34,7 @@ export class HubClient {
   readonly signal: AbortSignal | undefined;
   readonly pause: Pause;
   readonly #options: ClientOptions;
+  readonly #dispatcher: Dispatcher;
 
   constructor(options: ClientOptions) {
     const { endpoint, id, revision, token } = options;
@@ -38,11 +42,12 @@ export class HubClient {
     this.subject = { endpoint, id, revision, hasToken: token !== undefined };
     this.signal = options.signal;
     this.pause = options.pause ?? pause;
+    this.#dispatcher = options.dispatcher ?? new EnvHttpProxyAgent();
   }
 
   /** The same client, whose work another signal ends. */
   until(signal: AbortSignal): HubClient {
-    return new HubClient({ ...this.#options, signal });
+    return new HubClient({ ...this.#options, dispatcher: this.#dispatcher, signal });
   }
 
   /**
@@ -96,11 +101,12 @@ export class HubClient {
     const { token, idleMs = IDLE_MS } = this.#options;
     const headers = {
       "user-agent": `coreml-export/${VERSION}; node/${process.versions.node}`,
-      // Compressed bytes would not fit the sizes; with a range `fetch` says so itself.
-      ...(range ? { range } : { "accept-encoding": "identity" }),
+      // Compressed bytes would not fit the sizes.
+      "accept-encoding": "identity",
+      ...(range ? { range } : {}),
       ...(token && isOwn(url, this.subject.endpoint) ? { authorization: `Bearer ${token}` } : {}),
     };
-    const init = { method, headers, signal: this.signal, idleMs };
+    const init = { method, headers, signal: this.signal, idleMs, dispatcher: this.#dispatcher };
     return await this.reading(url, () => exchange(url, init));
   }
 

@@ -4,7 +4,7 @@ import { RepositoryCache } from "./cache.ts";
 import { type ClientOptions, HubClient } from "./client.ts";
 import { cachedCommit } from "./offline.ts";
 import { hubError } from "./refusal.ts";
-import { type DownloadProgress, RemoteModel } from "./remote-model.ts";
+import { type DownloadProgress, RemoteModel, type Wish } from "./remote-model.ts";
 import { type Commit, resolveCommit } from "./repository-files.ts";
 import { checkRepositoryId, checkRevision } from "./repository-id.ts";
 import { type HubSettings, hubSettings } from "./settings.ts";
@@ -12,8 +12,6 @@ import { type HubSettings, hubSettings } from "./settings.ts";
 export interface HubOptions extends Partial<HubSettings>, Pick<ClientOptions, "pause" | "idleMs"> {
   /** A branch, tag, commit, or `refs/pr/N`; `main` by default. */
   readonly revision?: string;
-  /** Paths of files that are brought beside those a conversion needs, where the repository has them. */
-  readonly also?: readonly string[];
   readonly signal?: AbortSignal;
 }
 
@@ -42,9 +40,10 @@ export interface FoundModel extends Download {
   headers(): Promise<ReadonlyMap<string, HeaderBytes> | undefined>;
   /**
    * Brings everything into the snapshot.
+   * @param also files beside those a conversion needs
    * @throws ConversionError with codes `hub.*`; the signal's reason
    */
-  bring(onProgress?: DownloadOptions["onProgress"]): Promise<void>;
+  bring(onProgress?: DownloadOptions["onProgress"], also?: readonly Wish[]): Promise<void>;
 }
 
 /**
@@ -65,7 +64,7 @@ export async function download(id: string, options: DownloadOptions = {}): Promi
  * @throws ConversionError with codes `hub.*`; the signal's reason
  */
 export async function findModel(id: string, options: HubOptions = {}): Promise<FoundModel> {
-  const { revision = "main", signal, also = [] } = options;
+  const { revision = "main", signal } = options;
   checkRepositoryId(id);
   checkRevision(revision);
   signal?.throwIfAborted();
@@ -82,16 +81,16 @@ export async function findModel(id: string, options: HubOptions = {}): Promise<F
   }
   const client = new HubClient({ ...options, endpoint, token, id, revision });
   const commit = await resolveCommit(client);
-  const model = new RemoteModel(client, commit, cache, also);
+  const model = new RemoteModel(client, commit, cache);
   return {
     folder: cache.snapshot(commit.sha),
     revision: commit.sha,
     diagnostics: renamed(id, commit),
     isRemote: true,
     headers: () => guarded(() => model.headers()),
-    bring: (onProgress) =>
+    bring: (onProgress, also = []) =>
       guarded(async () => {
-        await model.bring(onProgress);
+        await model.bring(onProgress, also);
         await cache.setRef(revision, commit.sha);
       }),
   };

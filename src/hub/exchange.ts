@@ -1,13 +1,18 @@
+import { type Dispatcher, request } from "undici";
+
 /** The network failed, or the server broke off or was silent for too long. */
 export class ConnectionError extends Error {
   override readonly name = "ConnectionError";
 
   constructor(cause: unknown) {
-    // `fetch` says "fetch failed" or "terminated", and why in the cause.
-    const { cause: reason, message } = cause as Error;
-    super((reason instanceof Error && reason.message) || message, { cause });
+    // A refused connection has its reason in the cause, several addresses have one each.
+    const { cause: reason, message, code } = cause as NodeJS.ErrnoException;
+    super(message || (reason instanceof Error && reason.message) || code || "the connection failed", { cause });
   }
 }
+
+/** The longest body that is read though nobody wants it, in bytes: that of a redirect has some hundred. */
+const MAX_LEFT = 16 << 10;
 
 /** One request and its answer, whose body is read once, or discarded. */
 export interface Exchange {
@@ -25,51 +30,66 @@ export interface ExchangeInit {
   readonly signal: AbortSignal | undefined;
   /** How long the server may be silent. */
   readonly idleMs: number;
+  /** Holds the connections. */
+  readonly dispatcher: Dispatcher;
 }
 
 /**
  * Sends a request. Redirects are not followed: their headers count, and not every server may see ours.
+ * Not by `fetch`: its streams cost twice the time of the transfer, and it knows no proxies.
  * @throws ConnectionError, also while the body is read; the signal's reason
  */
-export async function exchange(url: URL, { method, headers, signal, idleMs }: ExchangeInit): Promise<Exchange> {
+export async function exchange(
+  url: URL,
+  { method, headers, signal, idleMs, dispatcher }: ExchangeInit,
+): Promise<Exchange> {
   const silence = new AbortController();
   const timer = setTimeout(() => silence.abort(new Error(`the server was silent for ${idleMs} ms`)), idleMs);
   const either = signal ? AbortSignal.any([signal, silence.signal]) : silence.signal;
-  let response: Response;
-  try {
-    response = await fetch(url, { method, headers, redirect: "manual", signal: either });
-  } catch (error) {
+  const failed = (error: unknown): never => {
     clearTimeout(timer);
     signal?.throwIfAborted();
     throw new ConnectionError(error);
-  }
-  const reader = response.body?.getReader();
-  const discard = async (): Promise<void> => {
+  };
+  const answer = await request(url, { method, headers, signal: either, dispatcher }).catch(failed);
+  const { body, statusCode: status } = answer;
+  // Whoever reads the body hears of its errors; one that nobody reads may still break.
+  body.on("error", () => undefined);
+  const finish = (): void => {
     clearTimeout(timer);
-    // A body that has failed cannot be cancelled either, and its failure is known.
-    await reader?.cancel().catch(() => undefined);
+    body.destroy();
   };
   return {
     url,
-    status: response.status,
-    headers: response.headers,
+    status,
+    headers: headersOf(answer.headers),
     async *chunks() {
       try {
-        for (;;) {
+        for await (const chunk of body) {
           timer.refresh();
-          const next = await reader?.read().catch((error: unknown) => {
-            signal?.throwIfAborted();
-            throw new ConnectionError(error);
-          });
-          if (!next || next.done) return;
-          yield next.value;
+          yield chunk as Uint8Array;
         }
+      } catch (error) {
+        failed(error);
       } finally {
-        await discard();
+        finish();
       }
     },
-    discard,
+    async discard() {
+      // Reading a short body to its end keeps the connection, which took longer to make.
+      const isShort = !body.destroyed && Number(answer.headers["content-length"] ?? Number.NaN) <= MAX_LEFT;
+      if (isShort) await body.dump({ limit: MAX_LEFT, signal: either }).catch(() => undefined);
+      finish();
+    },
   };
+}
+
+function headersOf(received: Readonly<Record<string, string | string[] | undefined>>): Headers {
+  const headers = new Headers();
+  for (const [name, value] of Object.entries(received)) {
+    for (const one of [value ?? []].flat()) headers.append(name, one);
+  }
+  return headers;
 }
 
 /**

@@ -8,6 +8,7 @@ import { inParallel } from "./parallel.ts";
 import { PartialFile } from "./partial-file.ts";
 import { hubError } from "./refusal.ts";
 import type { Commit, RemoteFile } from "./repository-files.ts";
+import { RunningDigest } from "./running-digest.ts";
 
 /** The longest range asked for at once: what a killed process loses, times the connections. */
 export const RANGE_BYTES = 8 << 20;
@@ -34,13 +35,12 @@ export async function fetchBlob(
   await mkdir(cache.blobs, { recursive: true });
   for (let fetches = 1; ; fetches++) {
     const partial = await PartialFile.open(cache.partial(digest));
+    let found: string;
     try {
-      await fetchMissing(client, commit, file, partial, onBytes);
-      await partial.flush();
+      found = await fetchMissing(client, commit, file, partial, onBytes);
     } finally {
       await partial.close();
     }
-    const found = await digestOf(partial.path, digest.algorithm, client.signal);
     if (found === digest.hex) return await partial.moveTo(cache.blob(digest), size);
     await partial.remove();
     onBytes(-size);
@@ -53,26 +53,34 @@ export async function fetchBlob(
   }
 }
 
+/** @returns the digest of what is there then, in hexadecimal */
 async function fetchMissing(
   client: HubClient,
   commit: Commit,
   file: RemoteFile,
   partial: PartialFile,
   onBytes: OnBytes,
-): Promise<void> {
-  const ranges = partial.missing(file.size, RANGE_BYTES);
-  onBytes(file.size - ranges.reduce((sum, { start, end }) => sum + end - start, 0));
+): Promise<string> {
+  const { digest, size } = file;
+  const isLong = digest.algorithm === "sha256" && size > RANGE_BYTES;
+  await using running = isLong ? new RunningDigest(partial.path, size) : undefined;
+  const ranges = partial.missing(size, RANGE_BYTES);
+  onBytes(size - ranges.reduce((sum, { start, end }) => sum + end - start, 0));
   const location = new FileLocation(commit, file);
   await inParallel(ranges, CONNECTIONS, client.signal, async (range, signal) => {
     let end = range.start;
     try {
-      await fetchRange(client.until(signal), location, file, range, async (bytes, at) => {
-        await partial.write(bytes, at);
+      await fetchRange(client.until(signal), location, file, range, (bytes, at) => {
+        partial.write(bytes, at);
         end = at + bytes.length;
         onBytes(bytes.length);
       });
     } finally {
       await partial.note({ start: range.start, end });
     }
+    running?.reached(partial.reached);
   });
+  if (!running) return digestOf(partial.path, digest.algorithm, client.signal);
+  running.reached(size);
+  return await running.result(client.signal);
 }

@@ -24,27 +24,29 @@ export interface DownloadProgress {
 
 /** What a conversion needs of one commit of a repository. */
 interface Needed {
+  readonly root: FolderListing;
   /** Small, and in the cache. */
   readonly descriptions: readonly RemoteFile[];
   readonly weights: readonly RemoteFile[];
-  /** Asked for beside these. */
-  readonly others: readonly RemoteFile[];
 }
+
+/**
+ * Files that are wanted where the repository has them: the first of these groups whose first file is there, with those
+ * of the group's other files that are there too.
+ */
+export type Wish = readonly (readonly string[])[];
 
 /** A model of the Hub at one commit, and its place in the cache. */
 export class RemoteModel {
   readonly #client: HubClient;
   readonly #commit: Commit;
   readonly #cache: RepositoryCache;
-  readonly #also: readonly string[];
   #needed: Promise<Needed> | undefined;
 
-  /** @param also paths of further files that are brought where the repository has them */
-  constructor(client: HubClient, commit: Commit, cache: RepositoryCache, also: readonly string[]) {
+  constructor(client: HubClient, commit: Commit, cache: RepositoryCache) {
     this.#client = client;
     this.#commit = commit;
     this.#cache = cache;
-    this.#also = also;
   }
 
   /**
@@ -65,11 +67,13 @@ export class RemoteModel {
    * Brings all files into the snapshot.
    * @throws ConversionError `hub.*`
    */
-  async bring(onProgress: ((progress: DownloadProgress) => void) | undefined): Promise<void> {
-    const { descriptions, weights, others } = await this.#describe();
-    const large = [...weights, ...others];
-    await checkSpace(this.#cache, this.#commit, large);
-    const sizeOf = (files: readonly RemoteFile[]): number => files.reduce((sum, { size }) => sum + size, 0);
+  async bring(onProgress: ((progress: DownloadProgress) => void) | undefined, also: readonly Wish[]): Promise<void> {
+    const { root, descriptions, weights } = await this.#describe();
+    const wished = await this.#find(root, also.flat(2));
+    const groups = also.flatMap((wish) => wish.find(([first = ""]) => wished.has(first)) ?? []);
+    const large = new Set([...weights, ...pick(wished, groups)]);
+    await checkSpace(this.#cache, this.#commit, [...large]);
+    const sizeOf = (files: Iterable<RemoteFile>): number => Array.from(files).reduce((sum, { size }) => sum + size, 0);
     const total = sizeOf(descriptions) + sizeOf(large);
     let done = sizeOf(descriptions);
     // One after the other: each uses all connections.
@@ -98,7 +102,7 @@ export class RemoteModel {
       bringFile(client.until(signal), commit, this.#cache, file),
     );
     const shards = needed.weights === "single" ? [WEIGHTS] : shardsOf(join(this.#cache.snapshot(commit.sha), INDEX));
-    const files = await this.#find(root, [...shards, ...this.#also]);
+    const files = await this.#find(root, shards);
     const missing = shards.filter((name) => !files.has(name));
     if (missing.length > 0) {
       const shown = missing.slice(0, 5).join(", ") + (missing.length > 5 ? ", …" : "");
@@ -106,9 +110,7 @@ export class RemoteModel {
         path: client.subject.id,
       });
     }
-    const pick = (paths: readonly string[]): RemoteFile[] =>
-      paths.map((path) => files.get(path)).filter((file) => file !== undefined);
-    return { descriptions, weights: pick(shards), others: pick(this.#also) };
+    return { root, descriptions, weights: pick(files, shards) };
   }
 
   /** Files by path; their folders are listed where the repository has them. */
@@ -123,3 +125,6 @@ export class RemoteModel {
     return files;
   }
 }
+
+const pick = (files: ReadonlyMap<string, RemoteFile>, paths: readonly string[]): RemoteFile[] =>
+  paths.map((path) => files.get(path)).filter((file) => file !== undefined);

@@ -8,6 +8,7 @@ import { readPackage } from "../../src/coreml/read-package.ts";
 import { ops } from "../../src/mil/ops/index.ts";
 import type { Plan } from "../../src/plan.ts";
 import { FakeHub } from "../hub/fake-hub/fake-hub.ts";
+import { modelFolders, onnxModel } from "../validate/onnx-models.ts";
 import { type Finished, runCli, startCli } from "./run-cli.ts";
 import { scratchFolder } from "./scratch.ts";
 
@@ -15,6 +16,7 @@ const scratch = scratchFolder("hub");
 const inScratch = (name: string): string => join(scratch, name);
 const folder = "examples/digits-vit/model";
 const id = "digits/digits-vit";
+const models = modelFolders();
 
 /** The example, as its repository would hold it, and what nobody needs. */
 const files = {
@@ -121,6 +123,28 @@ describe("convert, of a model on the Hub,", () => {
     expect(stderr).toContain(hint);
     expect(status).toBe(3);
     expect(existsSync(inScratch("missing"))).toBe(false);
+  });
+
+  test("fetches the repository's ONNX file when it is to be the reference, and no other", async () => {
+    const model = onnxModel("bert_text-classification");
+    const from = models.write(model);
+    const names = readdirSync(from, { recursive: true, encoding: "utf8" }).filter((name) => /\.\w+$/.test(name));
+    const stored = Object.fromEntries(names.map((name) => [name, readFileSync(join(from, name))]));
+    hub.repository("org/onnx", { ...stored, "onnx/model_fp16.onnx": "large", "model.onnx": "large" });
+    const args = ["-m", "org/onnx", "--task", model.task];
+    const first = await cli(...args, "--no-validate", inScratch("without-onnx"));
+    expect(first).toMatchObject({ status: 0, stderr: expect.not.stringContaining("error") });
+    expect(hub.requests("hub", ".onnx")).toEqual([]);
+
+    const { status, stdout } = await cli(...args, "--reference", "onnx", "--json", inScratch("onnx"));
+    expect(JSON.parse(stdout).packages[0].validation.reference).toEqual({ kind: "onnx", name: "onnx/model.onnx" });
+    expect(status).toBe(0);
+    const fetched = hub
+      .requests("hub", "/resolve/")
+      .filter(({ url }) => url.includes("onnx/resolve") && url.includes(".onnx"));
+    expect(new Set(fetched.map(({ url }) => url.slice(url.indexOf("resolve/") + 49)))).toEqual(
+      new Set(["onnx/model.onnx"]),
+    );
   });
 
   test("leaves nothing at the output when it is interrupted while fetching, and goes on the next time", async () => {
