@@ -11,7 +11,7 @@ const layers = [
   { name: "shells", path: "^src/shells/" },
   { name: "public API", path: "^src/index\\.ts$" },
   { name: "publish", path: "^src/(bot|github)/" },
-  { name: "pipeline", path: "^src/(assembly/|(?!(?:index|plan|options|version|diagnostics)\\.ts$)[^/]+\\.ts$)" },
+  { name: "pipeline", path: "^src/(assembly/|diff/|(?!(?:index|plan|options|version|diagnostics)\\.ts$)[^/]+\\.ts$)" },
   { name: "hub", path: "^src/hub/" },
   { name: "report", path: "^src/report/" },
   { name: "validate", path: "^src/validate/" },

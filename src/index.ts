@@ -10,6 +10,20 @@ export { type Conversion, type ConvertedPackage, type ConvertOptions, convert } 
 export { type OpenPackage, readPackage } from "./coreml/read-package.ts";
 export { writePackage } from "./coreml/write-package.ts";
 export { ConversionError, type Diagnostic, type ErrorKind } from "./diagnostics.ts";
+export type {
+  FeatureDifference,
+  FieldChange,
+  FunctionDifference,
+  OperationsDifference,
+  PackageDifference,
+  ValuesDifference,
+  WeightDifference,
+  WeightForm,
+  WeightsDifference,
+} from "./diff/difference.ts";
+export { differenceMarkdown } from "./diff/markdown.ts";
+export { differenceText } from "./diff/text.ts";
+export { type DiffOptions, diff } from "./diff.ts";
 export { type Inspection, inspect, programText } from "./inspect.ts";
 export { supportedArchitectures as architectures, supportedTasks } from "./list.ts";
 export { ops } from "./mil/ops/index.ts";
@@ -22,8 +36,11 @@ export type { ConversionSettings, PlanOptions } from "./options.ts";
 export { halfPrecision } from "./passes/half-precision.ts";
 export type { Plan } from "./plan.ts";
 export { makePlan, type Planned } from "./planning/make-plan.ts";
-export { type PredictOptions, predict } from "./predict.ts";
+export { type OpenModel, openModel, type PredictOptions, predict } from "./predict.ts";
 export type { Progress } from "./progress.ts";
 export type { Report } from "./report/report.ts";
+export type { HostTensor, HostTensors } from "./run/host-tensor.ts";
+export type { Prediction } from "./run/session.ts";
 export { defineTask, type Task } from "./tasks/task.ts";
 export { readTensors, writeTensors } from "./tensor-file.ts";
+export { type ValidateOptions, validate } from "./validate-package.ts";

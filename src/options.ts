@@ -78,6 +78,35 @@ const hub = {
   offline: option(onOff, "pipeline", "Hub", "use what is in the cache, ask no server (so does HF_HUB_OFFLINE=1)"),
 } as const;
 
+/** What a package is compared with, and how. */
+const comparison = {
+  reference: option(
+    text<"auto" | "onnx" | "checkpoint" | (string & {})>("reference"),
+    "pipeline",
+    "Validation",
+    "what the package is compared with: onnx (the repository's own ONNX file), checkpoint (our float32 graph over the checkpoint's own weights), a safetensors file of in/<input> and out/<output> you saved, or auto: onnx where a file fits, else checkpoint",
+    { default: "auto" },
+  ),
+  atol: option(positive("N"), "pipeline", "Validation", "largest absolute difference that passes", {
+    default: "1e-4 at float32; for float16 from the spread of the reference",
+  }),
+  executor: { ...executor, group: "Validation" },
+  timeLimit: { ...timeLimit, group: "Validation" },
+  preprocessor: option(
+    choice("name", ["auto", "tokenizer", "feature_extractor", "processor"]),
+    "pipeline",
+    "Validation",
+    "where validation's inputs come from; feature_extractor leaves the tokenizer, and so real sentences, out",
+    { default: "auto" },
+  ),
+} as const;
+const report = option(
+  text("file"),
+  "shell",
+  "Validation",
+  "write a report; its extension is its format: json, md, html, xml (JUnit)",
+);
+
 /** Every option, by the command that takes it. Types, flags, help, documentation and the Action's inputs follow. */
 export const options = {
   convert: {
@@ -212,32 +241,9 @@ export const options = {
       "run the package and compare it; without it the verdict is `not run`",
       { default: true, off: "do not run the package and compare it; the verdict is `not run`" },
     ),
-    reference: option(
-      text<"auto" | "onnx" | "checkpoint" | (string & {})>("reference"),
-      "pipeline",
-      "Validation",
-      "what the package is compared with: checkpoint (our float32 graph over the checkpoint's own weights), a safetensors file of in/<input> and out/<output> you saved, or auto: checkpoint (onnx, the repository's own file, is not available in this version)",
-      { default: "auto" },
-    ),
-    atol: option(positive("N"), "pipeline", "Validation", "largest absolute difference that passes", {
-      default: "1e-4 at float32; for float16 from the spread of the reference",
-    }),
-    executor: { ...executor, group: "Validation" },
-    timeLimit: { ...timeLimit, group: "Validation" },
-    preprocessor: option(
-      choice("name", ["auto", "tokenizer", "feature_extractor", "processor"]),
-      "pipeline",
-      "Validation",
-      "where validation's inputs come from; feature_extractor leaves the tokenizer, and so real sentences, out",
-      { default: "auto" },
-    ),
+    ...comparison,
     keepFailed: option(onOff, "pipeline", "Validation", "leave a package that fails at the output", { default: false }),
-    report: option(
-      text("file"),
-      "shell",
-      "Validation",
-      "write a report; its extension is its format: json, md, html, xml (JUnit)",
-    ),
+    report,
 
     config: option(
       text("file"),
@@ -245,6 +251,31 @@ export const options = {
       "General",
       "a JSON file of options under their library names; flags count more",
     ),
+    json,
+    verbose,
+  },
+  validate: {
+    model: option(
+      text("id or folder"),
+      "pipeline",
+      "Model",
+      "the checkpoint the package was made from: a local folder with config.json and safetensors, or the id of a model on the Hub",
+      { short: "m" },
+    ),
+    task: option(
+      text<TaskId | "auto" | (string & {})>("task"),
+      "plan",
+      "Model",
+      "what the package is for: one of the tasks of convert, an older name, or auto: the head that config.json names",
+      {
+        flag: "feature",
+        aliases: ["task"],
+        default: "what the package's metadata says, else what its outputs and config.json leave",
+      },
+    ),
+    ...hub,
+    ...comparison,
+    report,
     json,
     verbose,
   },
@@ -277,6 +308,20 @@ export const options = {
     json,
     verbose,
   },
+  diff: {
+    markdown: option(onOff, "shell", "Output", "print Markdown for a comment or a summary, names escaped", {
+      default: false,
+    }),
+    limit: option(count("N"), "shell", "Output", "how much of each list is shown; JSON always holds everything", {
+      default: "20, in Markdown 30",
+    }),
+    report: option(text("file"), "shell", "Output", "write the difference too; its extension is its format: json, md"),
+    exitCode: option(onOff, "shell", "Output", "end with 1 when the packages differ, as git diff does", {
+      default: false,
+    }),
+    json,
+    verbose,
+  },
   list: { json, verbose },
 } as const satisfies Readonly<Record<string, Readonly<Record<string, Option>>>>;
 
@@ -300,6 +345,9 @@ export interface PlanOptions extends ValuesOf<OptionsOf<"convert">, "plan"> {
 
 /** What a conversion can be told in plain data. */
 export interface ConversionSettings extends PlanOptions, ValuesOf<OptionsOf<"convert">, "pipeline"> {}
+
+/** What the validation of a package that is there already can be told in plain data. */
+export interface ValidationSettings extends ValuesOf<OptionsOf<"validate">, "plan" | "pipeline"> {}
 
 /** What a prediction can be told in plain data. */
 export type PredictionSettings = ValuesOf<OptionsOf<"predict">, "pipeline">;

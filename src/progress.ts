@@ -1,6 +1,6 @@
 /** What is being done, for a progress bar. */
 export interface Progress {
-  readonly phase: "download" | "write" | "validate";
+  readonly phase: "download" | "write" | "validate" | "compare";
   /** The package it is about; of a download the model. */
   readonly part: string;
   readonly done: number;

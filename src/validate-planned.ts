@@ -1,24 +1,22 @@
 import { basename } from "node:path";
 import type { Checkpoint } from "./checkpoint/checkpoint.ts";
+import { chooseReference } from "./choose-reference.ts";
 import type { Model } from "./coreml/package.ts";
 import type { PackageSize } from "./coreml/package-size.ts";
-import type { Interface } from "./mil/interface.ts";
-import type { Func } from "./mil/program.ts";
 import type { ConversionSettings } from "./options.ts";
 import type { Plan } from "./plan.ts";
 import type { Planned } from "./planning/make-plan.ts";
 import type { Progress } from "./progress.ts";
-import { type Execution, executeGraph } from "./run/execute.ts";
+import type { Execution } from "./run/execute.ts";
 import { Spill } from "./run/spill.ts";
 import type { Staging } from "./staging.ts";
 import type { CastStatistics } from "./tensor/cast-statistics.ts";
-import { goldenReference } from "./validate/golden.ts";
 import { type HalfRangeRow, halfRange } from "./validate/half-range.ts";
+import type { InputSuite } from "./validate/input-set.ts";
 import { inputSuite } from "./validate/input-suite.ts";
 import type { PackageValidation } from "./validate/package-validation.ts";
-import { checkpointReference, type Reference, type UnavailableReference } from "./validate/reference.ts";
 import { openTokenizer } from "./validate/tokenizer.ts";
-import { validatePackage } from "./validate/validate.ts";
+import { type Executor, validatePackage } from "./validate/validate.ts";
 
 export interface ValidationOptions extends ConversionSettings {
   readonly signal?: AbortSignal;
@@ -34,7 +32,9 @@ export interface Made {
   readonly checkpoint: Checkpoint;
   /** The graph in float32, weights in the checkpoint. */
   readonly float: Model;
-  readonly staging: Staging;
+  readonly staging: Pick<Staging, "path">;
+  /** Runs the package where its calls are not those of the plan. */
+  readonly executor?: Executor;
   /** Of each weight that was cast: what did not survive. */
   readonly casts: ReadonlyMap<string, CastStatistics>;
 }
@@ -55,21 +55,31 @@ export async function validatePlanned(made: Made, options: ValidationOptions): P
   const usesTokenizer = options.preprocessor !== "feature_extractor";
   const { tokenizer, diagnostics } = openTokenizer((name) => (usesTokenizer ? checkpoint.file(name) : undefined));
   const { traits } = planned;
-  const suite = inputSuite(plan, {
-    ...(traits.kind === "text" ? { vocabulary: traits.vocabulary, segments: traits.segments ?? 1 } : {}),
-    ...paddingOf(checkpoint),
-    ...(tokenizer ? { tokenizer } : {}),
-  });
+  const suiteFor = (shaped: Plan): InputSuite => {
+    const suite = inputSuite(shaped, {
+      ...(traits.kind === "text" ? { vocabulary: traits.vocabulary, segments: traits.segments ?? 1 } : {}),
+      ...paddingOf(checkpoint),
+      ...(tokenizer ? { tokenizer } : {}),
+    });
+    return { ...suite, diagnostics: [...suite.diagnostics, ...diagnostics] };
+  };
   const spill = new Spill(made.staging.path(`${name}.reference.bin`));
   const open: Execution[] = [];
   try {
-    const reference = referenceOf(made, options, spill, open);
+    const { reference, suite } = await chooseReference(made, options, {
+      suite: suiteFor,
+      ...paddingOf(checkpoint),
+      limits: limitsOf(options),
+      spill,
+      open,
+    });
     const validation = await validatePackage({
       path,
       plan,
       reference,
-      suite: { ...suite, diagnostics: [...suite.diagnostics, ...diagnostics] },
+      suite,
       executor: options.executor === "coreml" ? "coreml" : "onnxruntime",
+      ...(made.executor ? { executors: { onnxruntime: made.executor } } : {}),
       ...(options.atol === undefined ? {} : { atol: options.atol }),
       ...limitsOf(options),
       onProgress: ({ done, total }) =>
@@ -77,7 +87,7 @@ export async function validatePlanned(made: Made, options: ValidationOptions): P
     });
     const wasRun = validation.verdict.status === "passed" && plan.precision === "float16";
     const sets = suite.sets.slice(0, HALF_RANGE_CALLS);
-    return { validation, halfRange: wasRun ? await halfRange(path, sets, limitsOf(options)) : [] };
+    return { validation, halfRange: wasRun ? await halfRange(path, sets, limitsOf(options), made.executor) : [] };
   } finally {
     for (const e of open) e.close();
     spill.close();
@@ -91,32 +101,3 @@ const limitsOf = ({ timeLimit, signal }: ValidationOptions): { timeLimit?: numbe
 
 const paddingOf = ({ config }: Checkpoint): { readonly paddingId?: number } =>
   typeof config.pad_token_id === "number" ? { paddingId: config.pad_token_id } : {};
-
-function referenceOf(
-  made: Made,
-  options: ValidationOptions,
-  spill: Spill,
-  open: Execution[],
-): Reference | UnavailableReference {
-  const { reference = "auto" } = options;
-  const unavailable = (kind: Reference["kind"], reason: string): UnavailableReference => ({
-    kind,
-    name: made.checkpoint.name,
-    reason,
-  });
-  if (options.validate === false) return unavailable("checkpoint", "validation was switched off");
-  if (reference === "onnx") return unavailable("onnx", "this version does not fetch the repository's ONNX file");
-  if (reference !== "auto" && reference !== "checkpoint") return goldenReference(reference, made.plan);
-  const [[, func], [, described]] = [[...made.float.program.functions][0], [...made.float.interfaces][0]] as [
-    [string, Func],
-    [string, Interface],
-  ];
-  return checkpointReference(made.checkpoint.name, async (inputs) => {
-    // Opened when the first call needs it: with nothing to compare no process is started.
-    const [running] = open;
-    const execution =
-      running ?? (await executeGraph("the checkpoint", func, described, { mode: "wide", spill, ...limitsOf(options) }));
-    if (!running) open.push(execution);
-    return (await execution.run(inputs)).outputs;
-  });
-}

@@ -1,11 +1,14 @@
 import type { ImageTraits } from "../architectures/architecture.ts";
-import { fail } from "../diagnostics.ts";
+import { fail, quoted } from "../diagnostics.ts";
 import type { PlanOptions } from "../options.ts";
 import type { PlannedImage, PlannedInput } from "../plan.ts";
 import type { Task } from "../tasks/task.ts";
 import type { PlannedShape } from "./text-inputs.ts";
 
 type Processor = Readonly<Record<string, unknown>>;
+
+/** Four times what the largest vision models take; several images of the size are in memory at once. */
+const MAX_PIXELS = 4096 * 4096;
 
 /** The image input, with the normalisation that the processor would do; and what a task takes beside it. */
 export function plannedImage(
@@ -15,6 +18,8 @@ export function plannedImage(
   options: PlanOptions,
 ): PlannedShape {
   const [height, width] = sizeOf(traits, processor ?? {}, options.imageSize);
+  if (height * width > MAX_PIXELS)
+    fail("unsupported", "image.size", `images of ${height}x${width}, at most ${MAX_PIXELS} pixels are planned for`);
   const image: PlannedImage = {
     kind: "image",
     key: "image",
@@ -93,7 +98,7 @@ function numberOf(value: unknown, absent: number, key: string): number {
   if (value === undefined || value === null) return absent;
   return typeof value === "number" && Number.isFinite(value) && value !== 0
     ? value
-    : fail("unreadable", "processor.value", `${key} is ${JSON.stringify(value)}`, { path: "preprocessor_config.json" });
+    : fail("unreadable", "processor.value", `${key} is ${quoted(value)}`, { path: "preprocessor_config.json" });
 }
 
 function perChannel(value: unknown, absent: number, channels: number, key: string): readonly number[] {
@@ -102,7 +107,7 @@ function perChannel(value: unknown, absent: number, channels: number, key: strin
   const isFitting =
     Array.isArray(list) && list.length === channels && list.every((n) => typeof n === "number" && Number.isFinite(n));
   if (!isFitting || (key === "image_std" && list.includes(0))) {
-    return fail("unreadable", "processor.value", `${key} is ${JSON.stringify(value)}, expected ${channels} numbers`, {
+    return fail("unreadable", "processor.value", `${key} is ${quoted(value)}, expected ${channels} numbers`, {
       path: "preprocessor_config.json",
     });
   }

@@ -1,4 +1,4 @@
-import { fail } from "../diagnostics.ts";
+import { fail, quoted } from "../diagnostics.ts";
 import type { TaskContext } from "../tasks/task.ts";
 
 /** More classes than any model has; beyond it the config is broken. */
@@ -13,12 +13,9 @@ export function labelsOf(config: Readonly<Record<string, unknown>>): readonly st
   if (given === undefined || given === null) {
     const count = config.num_labels ?? 2;
     if (typeof count !== "number" || !Number.isInteger(count) || count < 1 || count > MAX_LABELS) {
-      return fail(
-        "unreadable",
-        "config.labels",
-        `num_labels is ${JSON.stringify(count)}, expected a number of labels`,
-        { path: "config.json" },
-      );
+      return fail("unreadable", "config.labels", `num_labels is ${quoted(count)}, expected a number of labels`, {
+        path: "config.json",
+      });
     }
     return Array.from({ length: count }, (_, i) => `LABEL_${i}`);
   }
@@ -33,6 +30,10 @@ export function labelsOf(config: Readonly<Record<string, unknown>>): readonly st
       fail("unreadable", "config.labels", `id2label has the id '${id}', expected 0 to ${entries.length - 1}`, {
         path: "config.json",
       });
+    if (typeof label === "object" && label !== null)
+      fail("unreadable", "config.labels", `id2label has ${quoted(label)} for id ${i}, expected a name`, {
+        path: "config.json",
+      });
     labels[i] = String(label);
   }
   return labels;
@@ -43,5 +44,5 @@ export function problemOf(config: Readonly<Record<string, unknown>>): TaskContex
   const type = config.problem_type ?? "single_label_classification";
   if (type === "regression" || type === "single_label_classification" || type === "multi_label_classification")
     return type;
-  return fail("unsupported", "config.unsupported", `problem_type is ${JSON.stringify(type)}`, { path: "config.json" });
+  return fail("unsupported", "config.unsupported", `problem_type is ${quoted(type)}`, { path: "config.json" });
 }

@@ -31,6 +31,10 @@ function casesOf({ validation: { verdict, sets } }: PackageReport): Case[] {
   const verdictResult = { passed: "", failed: failure(verdictText(verdict)), "not-run": skipped(verdictText(verdict)) };
   return [
     { name: "verdict", result: verdictResult[verdict.status] },
+    ...(verdict.status === "passed" ? (verdict.notCompared ?? []) : []).map((output) => ({
+      name: output,
+      result: skipped("the reference has no such output"),
+    })),
     ...sets.flatMap((s) => [
       ...s.comparisons.map((c) => ({
         name: `${s.name}: ${c.output}`,

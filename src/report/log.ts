@@ -2,7 +2,7 @@ import { elementCount } from "../tensor/dtype.ts";
 import type { Comparison } from "../validate/comparison.ts";
 import type { PackageValidation, SetResult } from "../validate/package-validation.ts";
 import type { ReferenceKind } from "../validate/reference.ts";
-import type { Verdict } from "../validate/verdict.ts";
+import { notComparedText, type Verdict } from "../validate/verdict.ts";
 import { figure, type Row, rowsOf, tupleText } from "./figures.ts";
 
 type Findings = Omit<PackageValidation, "measured">;
@@ -23,18 +23,18 @@ export function validationLog(found: Findings, options: LogOptions): string[] {
   return [
     ...(verdict.status === "not-run" ? [] : [firstLine(verdict)]),
     ...bodyLines(found, options),
-    ...(found.sets.length > 0 ? [`\t- reference: ${referenceText[found.reference.kind]}`] : []),
+    ...(found.sets.length > 0 ? [`\t- reference: ${referenceText[found.reference.kind](found.reference.name)}`] : []),
     ...found.diagnostics.map((d) => `\t- ${d.severity}: ${d.path ? `${d.path}: ` : ""}${d.message}`),
     lastLine(verdict, options.savedAt),
   ];
 }
 
 /** What agreement with a reference shows, and what it does not. */
-const referenceText: Readonly<Record<ReferenceKind, string>> = {
-  golden: "golden (the inputs and outputs you saved)",
-  checkpoint:
+const referenceText: Readonly<Record<ReferenceKind, (name: string) => string>> = {
+  golden: () => "golden (the inputs and outputs you saved)",
+  checkpoint: () =>
     "checkpoint (our float32 graph over its own bytes: errors of writing, precision and execution show, a misread architecture would not)",
-  onnx: "onnx (the repository's own ONNX file)",
+  onnx: (name) => `onnx (${name}, the repository's own file: this program had no part in it)`,
 };
 
 const firstLine = ({ executor }: Verdict): string =>
@@ -46,7 +46,8 @@ function lastLine(verdict: Verdict, savedAt: string | undefined): string {
   const saved = savedAt === undefined ? "the model was not saved" : `model saved at: ${savedAt}`;
   if (verdict.status === "failed") return `Validation failed: ${verdict.reason}, ${saved}`;
   if (verdict.status === "not-run") return `Not validated: ${verdict.reason}, ${saved}`;
-  return verdict.executor === "coreml" ? `All good, ${saved}` : `Passed (package run by ONNX Runtime), ${saved}`;
+  const how = verdict.executor === "coreml" ? "All good" : "Passed (package run by ONNX Runtime)";
+  return `${how}${notComparedText(verdict.notCompared)}, ${saved}`;
 }
 
 function bodyLines(found: Findings, { probabilities }: LogOptions): string[] {

@@ -2,10 +2,9 @@ import type { Diagnostic } from "../diagnostics.ts";
 import { verdictText } from "../validate/verdict.ts";
 import { byteFigure, cosineFigure, figure, type Row, rowsOf, tupleText } from "./figures.ts";
 import { type Cell, code, escaped, table } from "./markdown-cells.ts";
+import { fitted, MAX_COMMENT } from "./markdown-fit.ts";
 import type { PackageReport, Report } from "./report.ts";
 
-/** The most characters GitHub takes in a comment. */
-export const MAX_COMMENT = 65_536;
 /** Rows of a table shown; the worst come first. */
 const MAX_ROWS = 50;
 
@@ -150,19 +149,3 @@ function footer({ measured: { environment } }: Report, version: string): string 
 
 const folded = (summary: string, blocks: readonly string[]): string =>
   `<details><summary>${summary}</summary>\n\n${blocks.join("\n\n")}\n\n</details>`;
-
-const TRUNCATED = "_The rest did not fit; the JSON report holds everything._";
-
-/** Whole blocks as long as there is room: a table or a fold cut in two would swallow what follows. */
-function fitted(blocks: readonly string[], limit: number): string {
-  const whole = blocks.join("\n\n");
-  if (whole.length <= limit) return whole;
-  const kept: string[] = [];
-  let room = limit - TRUNCATED.length;
-  for (const block of blocks) {
-    if (block.length + 2 > room) continue;
-    room -= block.length + 2;
-    kept.push(block);
-  }
-  return [...kept, TRUNCATED].join("\n\n").slice(0, limit);
-}

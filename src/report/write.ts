@@ -31,7 +31,11 @@ export function reportRenderer(path: string): Renderer {
  * @throws ConversionError `report.format`, `report.write`
  */
 export function writeReport(report: Report, path: string): void {
-  const text = reportRenderer(path)(report);
+  placeText(reportRenderer(path)(report), path);
+}
+
+/** A file that appears when it is whole. @throws ConversionError `report.write` */
+export function placeText(text: string, path: string): void {
   const partial = `${path}.${process.pid}.partial`;
   try {
     writeFileSync(partial, text);

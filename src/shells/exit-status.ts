@@ -14,7 +14,7 @@ export const exitStatus: Readonly<Record<ErrorKind | "passed", number>> = {
 /** As help and documentation explain them. */
 export const exitStatusTexts: readonly (readonly [status: string, meaning: string])[] = [
   ["0", "passed; or --no-validate was asked for and the package is written"],
-  ["1", "validation failed or could not run"],
+  ["1", "validation failed or could not run; diff --exit-code: the packages differ"],
   ["2", "wrong usage, or something this version does not support"],
   ["3", "the model could not be read"],
   ["4", "the output could not be written, or an internal error"],

@@ -28,6 +28,15 @@ export const commandTexts: Readonly<Record<CommandName, CommandText>> = {
     ],
     load: async () => (await import("./convert.ts")).run,
   },
+  validate: {
+    operands: "<package>",
+    description: "compare a package that is there already, of whatever origin, with the checkpoint it was made from",
+    examples: [
+      "coreml-export validate Model.mlpackage --model distilbert/distilbert-base-uncased",
+      "coreml-export validate Model.mlpackage --model ./bert --feature fill-mask --report report.html",
+    ],
+    load: async () => (await import("./validate.ts")).run,
+  },
   predict: {
     operands: "<package>",
     description: "run any ML Program package on the tensors of a safetensors file",
@@ -43,6 +52,15 @@ export const commandTexts: Readonly<Record<CommandName, CommandText>> = {
       "coreml-export inspect exported/Model.mlpackage --mil",
     ],
     load: async () => (await import("./inspect.ts")).run,
+  },
+  diff: {
+    operands: "<a> <b>",
+    description: "show how package b differs from package a: interface, operations, weights and what they lost, sizes",
+    examples: [
+      "coreml-export diff float32/Model.mlpackage float16/Model.mlpackage",
+      "coreml-export diff before.mlpackage after.mlpackage --markdown --exit-code",
+    ],
+    load: async () => (await import("./diff.ts")).run,
   },
   list: {
     operands: "",

@@ -35,6 +35,7 @@ const doings: Readonly<Record<Progress["phase"], string>> = {
   download: "downloading",
   write: "writing",
   validate: "validating",
+  compare: "comparing",
 };
 
 /** `writing Model.mlpackage [======>       ]  42%  1.2 of 2.9 GB`, less of it where the terminal is narrow. */

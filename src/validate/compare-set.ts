@@ -4,12 +4,16 @@ import type { Prediction } from "../run/session.ts";
 import { compare, unmatchedOutputs } from "./compare.ts";
 import type { Comparison } from "./comparison.ts";
 import type { InputSet } from "./input-set.ts";
+import { logitsFailure } from "./log-probabilities.ts";
 import type { LabelComparison, SetResult } from "./package-validation.ts";
+import { type PooledStatistics, withPooled } from "./pooled-statistics.ts";
 import { outputKind, toleranceOf } from "./tolerance.ts";
 
 /**
  * All outputs of one call against the reference's.
  * @param atol replaces the default gate
+ * @param notGiven outputs that the reference says nothing about
+ * @param pooled what the reference's outputs are like over all calls
  */
 export function compareSet(
   plan: Plan,
@@ -17,11 +21,14 @@ export function compareSet(
   prediction: Prediction,
   expected: HostTensors,
   atol?: number,
+  notGiven: readonly string[] = [],
+  pooled: PooledStatistics = new Map(),
 ): SetResult {
-  const { missing, extra } = unmatchedOutputs(prediction.outputs, expected);
+  const { missing, extra: unmatched } = unmatchedOutputs(prediction.outputs, expected);
+  const extra = unmatched.filter((name) => !notGiven.includes(name));
   const comparisons = Object.entries(prediction.outputs).flatMap(([name, actual]) => {
     const wanted = Object.hasOwn(expected, name) ? expected[name] : undefined;
-    return wanted ? [compareOutput(plan, set, name, actual, wanted, atol)] : [];
+    return wanted ? [compareOutput(plan, set, name, actual, wanted, atol, pooled)] : [];
   });
   const label = labelOf(plan, prediction, expected, comparisons);
   const passed =
@@ -40,13 +47,19 @@ function compareOutput(
   actual: HostTensor,
   expected: HostTensor,
   atol: number | undefined,
+  pooled: PooledStatistics,
 ): Comparison {
   const planned: PlannedOutput = plan.outputs.find((o) => o.name === name) ?? { key: name, name, finish: "none" };
   const kind = outputKind(planned, plan);
-  return compare(name, actual, expected, {
-    positions: set.compare[name],
-    tolerance: (reference) => toleranceOf(kind, plan.precision, reference, atol),
+  const positions = set.compare[name];
+  const found = compare(name, actual, expected, {
+    positions,
+    tolerance: (reference) => toleranceOf(kind, plan.precision, withPooled(reference, pooled.get(name)), atol),
   });
+  // An explicit gate is the only one.
+  if (kind !== "probabilities" || atol !== undefined || !found.passed) return found;
+  const failure = logitsFailure(actual, expected, plan.precision, positions);
+  return failure === undefined ? found : { ...found, passed: false, failures: [failure] };
 }
 
 /** A label must be the one its own probabilities point at, and the reference's unless the two are a tie. */

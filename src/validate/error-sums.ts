@@ -25,6 +25,36 @@ export class ErrorSums {
     this.#product += actual * expected;
   }
 
+  /**
+   * The first `length` pairs of two arrays of finite values, as fast as memory gives them.
+   * @param index that of the first pair
+   */
+  addAll(index: number, actual: ArrayLike<number>, expected: ArrayLike<number>, length: number): void {
+    let [maxAbsolute, at, maxReference] = [this.#count === 0 ? -1 : this.#maxAbsolute, this.#at, this.#maxReference];
+    let [squaredError, squaredActual, squaredExpected, product] = [0, 0, 0, 0];
+    for (let i = 0; i < length; i++) {
+      const a = actual[i] as number;
+      const e = expected[i] as number;
+      const error = Math.abs(a - e);
+      if (error > maxAbsolute) {
+        maxAbsolute = error;
+        at = index + i;
+      }
+      maxReference = Math.max(maxReference, Math.abs(e));
+      squaredError += error * error;
+      squaredActual += a * a;
+      squaredExpected += e * e;
+      product += a * e;
+    }
+    if (length === 0) return;
+    this.#count += length;
+    [this.#maxAbsolute, this.#at, this.#maxReference] = [maxAbsolute, at, maxReference];
+    this.#squaredError += squaredError;
+    this.#squaredActual += squaredActual;
+    this.#squaredExpected += squaredExpected;
+    this.#product += product;
+  }
+
   /** Null when nothing was added. */
   figures(shape: readonly number[]): ErrorFigures | null {
     if (this.#count === 0) return null;

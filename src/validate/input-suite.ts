@@ -14,7 +14,7 @@ export interface SuiteOptions {
   readonly vocabulary?: number;
   /** Rows of the segment embedding. Default 2. */
   readonly segments?: number;
-  /** What stands at masked positions. Default 0. */
+  /** What stands at masked positions. 0 where it is none of the vocabulary's. */
   readonly paddingId?: number;
   /** The model's own, for sentences. */
   readonly tokenizer?: TextEncoder;

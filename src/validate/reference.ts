@@ -14,6 +14,8 @@ export interface Reference {
   readonly name: string;
   /** Calls it brings along; they replace the suite. */
   readonly sets?: readonly InputSet[];
+  /** Outputs of the plan, by name, that it says nothing about: they are not compared, and the verdict says so. */
+  readonly notGiven?: readonly string[];
   /** What the model gives for a call, under the names of the plan. @throws ConversionError when it cannot say */
   outputs(set: InputSet): Promise<HostTensors>;
 }

@@ -1,7 +1,7 @@
 import type { Diagnostic } from "../diagnostics.ts";
 import { inputOf, lengthFor } from "./lengths.ts";
 import { type Context, type Recipe, usualPast } from "./recipe.ts";
-import type { Encoding, TextEncoder } from "./tokenizer.ts";
+import { type Encoding, type TextEncoder, unusable } from "./tokenizer.ts";
 
 const GREETING = "Hello!";
 const SENTENCE = "The model runs on the device: nothing leaves it, and the 1st answer is there in 20 ms.";
@@ -21,13 +21,19 @@ export function sentences(context: Context, tokenizer: TextEncoder, diagnostics:
   const { plan, vocabulary } = context;
   const pairs = inputOf(plan, "segments") !== undefined;
   const rows = plan.choices ?? 1;
-  const texts: Record<string, readonly Encoding[]> = {
-    greeting: Array.from({ length: rows }, () => tokenizer.encode(GREETING)),
-    sentence: Array.from({ length: rows }, (_, row) => {
-      if (plan.choices) return tokenizer.encode(QUESTION, CHOICES[row % CHOICES.length]);
-      return pairs ? tokenizer.encode(QUESTION, SENTENCE) : tokenizer.encode(SENTENCE);
-    }),
-  };
+  let texts: Record<string, readonly Encoding[]>;
+  try {
+    texts = {
+      greeting: Array.from({ length: rows }, () => tokenizer.encode(GREETING)),
+      sentence: Array.from({ length: rows }, (_, row) => {
+        if (plan.choices) return tokenizer.encode(QUESTION, CHOICES[row % CHOICES.length]);
+        return pairs ? tokenizer.encode(QUESTION, SENTENCE) : tokenizer.encode(SENTENCE);
+      }),
+    };
+  } catch (cause) {
+    diagnostics.push(unusable(cause));
+    return [];
+  }
   const foreign = Object.values(texts)
     .flat()
     .flatMap((e) => e.ids)

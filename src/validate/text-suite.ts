@@ -25,9 +25,12 @@ export function textSets(
   seed: number,
   options: SuiteOptions,
 ): { readonly calls: ReadonlyMap<string, HostTensors>; readonly diagnostics: readonly Diagnostic[] } {
-  const { vocabulary, segments = 2, paddingId = 0, tokenizer } = options;
+  const { vocabulary, segments = 2, tokenizer } = options;
   const length = sequenceLengthOf(plan);
   if (!vocabulary || !length) throw new RangeError(`the ids of '${plan.model.name}' need a vocabulary and a length`);
+  // Some configs state -1, or an id that was added to the tokenizer later: no row of the embedding.
+  const isToken = (id: number): boolean => Number.isInteger(id) && id >= 0 && id < vocabulary;
+  const paddingId = options.paddingId !== undefined && isToken(options.paddingId) ? options.paddingId : 0;
   const past = pastLengthOf(plan);
   const tried = { ...past, max: longestPast(plan, past) };
   const diagnostics: Diagnostic[] = [];

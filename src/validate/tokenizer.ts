@@ -1,6 +1,7 @@
 import { Tokenizer } from "@huggingface/tokenizers";
 import { readJsonObject } from "../checkpoint/json-file.ts";
-import { ConversionError, type Diagnostic } from "../diagnostics.ts";
+import { ConversionError, type Diagnostic, shortened } from "../diagnostics.ts";
+import { withinTime } from "./time-limit.ts";
 
 /** One text, or a pair, as a model's own tokenizer gives it. */
 export interface Encoding {
@@ -10,7 +11,7 @@ export interface Encoding {
 }
 
 export interface TextEncoder {
-  /** Special tokens included. */
+  /** Special tokens included. @throws Error when the tokenizer is broken */
   encode(text: string, pair?: string): Encoding;
 }
 
@@ -36,31 +37,34 @@ export function openTokenizer(file: (name: string) => string | undefined): {
     const model = new Tokenizer(read(path), configPath === undefined ? {} : read(configPath));
     const tokenizer: TextEncoder = {
       encode(text, pair) {
-        const encoded = model.encode(text, {
-          return_token_type_ids: true,
-          ...(pair === undefined ? {} : { text_pair: pair }),
-        });
-        return { ids: encoded.ids, segments: encoded.token_type_ids };
+        const encoded = withinTime(TEXT_LIMIT, () =>
+          model.encode(text, { return_token_type_ids: true, ...(pair === undefined ? {} : { text_pair: pair }) }),
+        );
+        const { ids, token_type_ids: segments } = encoded;
+        if (ids.length === 0 || !ids.every((id: number) => Number.isInteger(id) && id >= 0))
+          throw new TypeError(`gave [${ids.slice(0, 8)}] for ${JSON.stringify(text)}`);
+        return { ids, segments };
       },
     };
-    const { ids } = tokenizer.encode(PROBE);
-    if (ids.length === 0 || !ids.every(Number.isInteger))
-      throw new TypeError(`gave [${ids.slice(0, 8)}] for ${JSON.stringify(PROBE)}`);
+    tokenizer.encode(PROBE);
     return { tokenizer, diagnostics: [] };
   } catch (cause) {
-    const why = cause instanceof ConversionError ? (cause.diagnostics[0]?.message ?? "") : (cause as Error).message;
-    return {
-      diagnostics: [
-        {
-          code: "tokenizer.unusable",
-          severity: "warning",
-          path: "tokenizer.json",
-          message: `the tokenizer does not work here (${why}); seeded token ids stand in for a sentence`,
-        },
-      ],
-    };
+    return { diagnostics: [unusable(cause)] };
   }
 }
 
-/** Encoded once when a tokenizer is opened: a broken one is noticed there, not in the middle of the suite. */
+/** A tokenizer that fails, as a warning: no conversion depends on it. @param cause what it threw */
+export function unusable(cause: unknown): Diagnostic {
+  const why = cause instanceof ConversionError ? (cause.diagnostics[0]?.message ?? "") : (cause as Error).message;
+  return {
+    code: "tokenizer.unusable",
+    severity: "warning",
+    path: "tokenizer.json",
+    message: `the tokenizer does not work here (${shortened(why)}); seeded token ids stand in for a sentence`,
+  };
+}
+
+/** Encoded once when a tokenizer is opened: most broken ones are noticed there, not in the middle of the suite. */
 const PROBE = "Hello, world";
+/** Milliseconds for a text, a hundred times what it takes: a tokenizer's expressions may be made to take for ever. */
+const TEXT_LIMIT = 2000;

@@ -7,6 +7,7 @@ import type { Prediction } from "../run/session.ts";
 import { compareSet } from "./compare-set.ts";
 import { digestOf, type InputSet, type InputSuite } from "./input-set.ts";
 import type { ClassesComparison, PackageValidation, PrecisionSpread, SetResult } from "./package-validation.ts";
+import { pooledStatistics } from "./pooled-statistics.ts";
 import { precisionSpread, widestSpreads } from "./precision-spread.ts";
 import type { Reference, UnavailableReference } from "./reference.ts";
 import { type ExecutorName, notRun, type Verdict } from "./verdict.ts";
@@ -92,12 +93,7 @@ class Validation {
   /** What the reference gives for each set; a verdict when it cannot say. */
   private async answers(reference: Reference): Promise<HostTensors[] | Verdict> {
     try {
-      const expected: HostTensors[] = [];
-      for (const set of this.sets) {
-        this.step("reference", set);
-        expected.push(await reference.outputs(set));
-      }
-      return expected;
+      return await this.ofEachSet("reference", (set) => reference.outputs(set));
     } catch (cause) {
       return notRun(`the reference '${reference.name}' gives no outputs (${this.note(cause)})`);
     }
@@ -105,13 +101,14 @@ class Validation {
 
   private async execute(executor: Executor, expected: readonly HostTensors[]): Promise<Verdict> {
     const [first, ...others] = this.modes;
+    const { reference, plan, atol } = this.request;
+    const notGiven = ("outputs" in reference ? reference.notGiven : undefined) ?? [];
     try {
       const predictions = await this.predictions(executor, first);
+      const pooled = pooledStatistics(expected);
       predictions.forEach((prediction, i) => {
         const set = this.sets[i] as InputSet;
-        this.results.push(
-          compareSet(this.request.plan, set, prediction, expected[i] as HostTensors, this.request.atol),
-        );
+        this.results.push(compareSet(plan, set, prediction, expected[i] as HostTensors, atol, notGiven, pooled));
       });
       for (const mode of others) {
         const again = await this.predictions(executor, mode);
@@ -121,7 +118,6 @@ class Validation {
       }
     } catch (cause) {
       const why = this.note(cause);
-      const { reference } = this.request;
       const misfit = cause instanceof ConversionError && cause.diagnostics.every((d) => d.code.startsWith("input."));
       if (misfit && "sets" in reference)
         return notRun(`the inputs of '${reference.name}' do not fit the package (${why})`);
@@ -131,7 +127,7 @@ class Validation {
     if (failed.length > 0)
       return this.failed(`${failed.length} of ${this.sets.length} input sets (${failed.join(", ")})`);
     if (this.classes?.passed === false) return this.failed("the labels are not those of the plan");
-    return { status: "passed", executor: this.executorName };
+    return { status: "passed", executor: this.executorName, ...(notGiven.length > 0 ? { notCompared: notGiven } : {}) };
   }
 
   /** All sets through one process; it is closed before another opens, so that two models never share the memory. */
@@ -144,14 +140,26 @@ class Validation {
       ...(signal ? { signal } : {}),
     });
     this.classes = compareClasses(this.request.plan, execution);
-    const predictions: Prediction[] = [];
-    for (const set of this.sets) {
-      this.step(mode, set);
-      predictions.push(await execution.run(set.inputs));
+    if (mode === this.modes[0]) this.diagnostics.push(...blocksNote(execution.blocks));
+    return await this.ofEachSet(mode, async (set) => {
+      const prediction = await execution.run(set.inputs);
       this.runs++;
       this.peakMemory = Math.max(this.peakMemory, execution.peakMemory);
+      return prediction;
+    });
+  }
+
+  /** Asked for at once, so that a model which runs in blocks opens each of them once for all sets. */
+  private async ofEachSet<T>(doing: ValidationStep["doing"], answer: (set: InputSet) => Promise<T>): Promise<T[]> {
+    const asked = this.sets.map(answer);
+    // The first that fails is the one that is reported.
+    for (const a of asked) a.catch(() => undefined);
+    const answers: T[] = [];
+    for (const [i, a] of asked.entries()) {
+      this.step(doing, this.sets[i] as InputSet);
+      answers.push(await a);
     }
-    return predictions;
+    return answers;
   }
 
   private step(doing: ValidationStep["doing"], { name }: InputSet): void {
@@ -190,6 +198,17 @@ class Validation {
 }
 
 const executorTitle: Readonly<Record<ExecutorName, string>> = { onnxruntime: "ONNX Runtime", coreml: "Core ML" };
+
+const blocksNote = (blocks: number): Diagnostic[] =>
+  blocks === 1
+    ? []
+    : [
+        {
+          code: "run.blocks",
+          severity: "note",
+          message: `ran in ${blocks} blocks, the weights of one in memory at a time`,
+        },
+      ];
 
 function compareClasses({ classifier, labels = [] }: Plan, { classes = [] }: Execution): ClassesComparison | null {
   if (!classifier) return null;

@@ -173,3 +173,47 @@ describe("config", () => {
     );
   });
 });
+
+describe("what a broken file may say", () => {
+  const image = (size: object) => () => {
+    const c = casesOf("vit").find(({ name }) => name === "feature-extraction_base") as FixtureCase;
+    return makePlan(checkpointOf("vit", { ...c, preprocessor: { ...c.preprocessor, size } }), { task: c.task });
+  };
+  test("an image larger than memory", () => {
+    expect(codes(image({ height: 5e14, width: 24 }))).toEqual(["image.size"]);
+    expect(codes(image({ height: 100_000, width: 100_000 }))).toEqual(["image.size"]);
+    expect(codes(image({ height: 24, width: 24 }))).toEqual([]);
+  });
+  test("labels that are objects", () => {
+    const labelled = (label: unknown) => () =>
+      plan("text-classification_two_labels", {}, { id2label: { 0: "a", 1: label } });
+    expect(codes(labelled({ toString: 1, valueOf: 1 }))).toEqual(["config.labels"]);
+    expect(codes(labelled(7))).toEqual([]);
+  });
+  test("more layers than are built", () => {
+    expect(codes(() => plan("feature-extraction_base", {}, { num_hidden_layers: 100_000 }))).toEqual([
+      "config.unsupported",
+    ]);
+  });
+  test("more tokens than memory holds a bias for", () => {
+    expect(codes(() => plan("feature-extraction_base", {}, { vocab_size: 60_000_000 }))).toEqual([
+      "config.unsupported",
+    ]);
+  });
+  test("a token that is no int32", () => {
+    const c = casesOf("gpt2").find(({ name }) => name === "text-classification_pad_token") as FixtureCase;
+    const config = { ...c.config, pad_token_id: 2 ** 53 };
+    expect(codes(() => makePlan(checkpointOf("gpt2", { ...c, config }), { task: c.task }))).toEqual([
+      "config.unsupported",
+    ]);
+  });
+  test("a value as long as the file, shown in part", () => {
+    try {
+      plan("feature-extraction_base", {}, { position_embedding_type: "x".repeat(1 << 20) });
+      expect.unreachable("nothing was refused");
+    } catch (cause) {
+      expect((cause as Error).message).toMatch(/position_embedding_type: is "x+ … x+", expected "absolute"/);
+      expect((cause as Error).message.length).toBeLessThan(500);
+    }
+  });
+});

@@ -201,6 +201,8 @@ test("the overall verdict is the worst", () => {
   const notRun: Verdict = { status: "not-run", executor: null, reason: "y" };
   expect(overallVerdict([coreml, passed])).toBe(passed);
   expect(overallVerdict([coreml, coreml])).toBe(coreml);
+  const partial: Verdict = { status: "passed", executor: "onnxruntime", notCompared: ["pooler_output"] };
+  expect(overallVerdict([passed, partial]), "what one leaves out").toEqual(partial);
   expect(overallVerdict([passed, notRun])).toBe(notRun);
   expect(overallVerdict([notRun, failed])).toBe(failed);
   expect(overallVerdict([]).status).toBe("not-run");

@@ -5,7 +5,7 @@ import type { Plan, PlannedTensor } from "../../src/plan.ts";
 import { feedsOf } from "../../src/run/feeds.ts";
 import type { HostTensors } from "../../src/run/host-tensor.ts";
 import { digestOf, type InputSet, type InputSuite } from "../../src/validate/input-set.ts";
-import { inputSuite } from "../../src/validate/input-suite.ts";
+import { inputSuite, type SuiteOptions } from "../../src/validate/input-suite.ts";
 import type { TextEncoder } from "../../src/validate/tokenizer.ts";
 import { casesOf, checkpointOf, modelTypes } from "../fixtures/case.ts";
 import { plannedOf, planOf } from "./planned.ts";
@@ -22,7 +22,7 @@ const tokenizer: TextEncoder = {
   },
 };
 
-const suiteOf = (plan: Plan, more: { tokenizer?: TextEncoder; seed?: number } = {}): InputSuite =>
+const suiteOf = (plan: Plan, more: Partial<SuiteOptions> = {}): InputSuite =>
   inputSuite(plan, { vocabulary: VOCABULARY, segments: 2, ...more });
 const setOf = (suite: InputSuite, name: string): InputSet => {
   const set = suite.sets.find((s) => s.name === name);
@@ -242,6 +242,24 @@ test("ids beyond the vocabulary stop the sentences, not the suite", () => {
   expect(diagnostics).toMatchObject([{ code: "tokenizer.vocabulary", severity: "warning" }]);
   expect(sets.map((s) => s.name)).not.toContain("sentence");
   expect(sets.length).toBeGreaterThan(4);
+});
+
+test("a tokenizer that fails at a pair stops the sentences, not the suite", () => {
+  const broken: TextEncoder = {
+    encode(_, pair) {
+      if (pair !== undefined) throw new TypeError("no pairs");
+      return { ids: [1, 2], segments: [0, 0] };
+    },
+  };
+  const { sets, diagnostics } = suiteOf(planOf("bert", "next-sentence-prediction_base"), { tokenizer: broken });
+  expect(diagnostics).toMatchObject([{ code: "tokenizer.unusable", severity: "warning" }]);
+  expect(sets.map((s) => s.name)).not.toContain("sentence");
+});
+
+test.each([-1, VOCABULARY, 1.5, 1e300])("a padding id of %d, which is none, is not fed", (paddingId) => {
+  const { sets } = suiteOf(planOf("bert", "feature-extraction_base"), { paddingId });
+  const ids = sets.flatMap((s) => [...(s.inputs.input_ids?.data ?? [])]);
+  expect(ids.every((id) => id >= 0 && id < VOCABULARY)).toBe(true);
 });
 
 test("ids need a vocabulary", () => {

@@ -14,6 +14,7 @@ const program = (values: readonly number[]): Watchable => ({
     return {
       interface: { inputs: [], states: [], outputs: [] },
       roundings: 0,
+      blocks: 1,
       peakMemory: 0,
       run: async () => ({ outputs }),
       close: () => undefined,

@@ -64,6 +64,7 @@ export const inProcess: Executor = async (path, { mode, watch, function: name })
   return {
     interface: session.interface,
     roundings: session.roundings,
+    blocks: session.blocks,
     ...(session.classes ? { classes: session.classes } : {}),
     peakMemory: 1,
     run: (inputs) => session.run(inputs),

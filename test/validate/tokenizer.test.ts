@@ -99,6 +99,15 @@ describe("a broken one is a warning", () => {
     expect(diagnostics[0]?.message).not.toContain(folder);
   });
 
+  test("ids that are none", () => {
+    const vocab = { ...wordPiece.model.vocab, wor: -4 };
+    const { tokenizer, diagnostics } = opened({
+      "tokenizer.json": JSON.stringify({ ...wordPiece, model: { ...wordPiece.model, vocab } }),
+    });
+    expect(tokenizer).toBeUndefined();
+    expect(diagnostics[0]?.message).toContain("-4");
+  });
+
   test("a broken configuration beside it", () => {
     const { tokenizer, diagnostics } = opened({
       "tokenizer.json": JSON.stringify(wordPiece),
@@ -107,4 +116,10 @@ describe("a broken one is a warning", () => {
     expect(tokenizer).toBeUndefined();
     expect(diagnostics[0]?.code).toBe("tokenizer.unusable");
   });
+});
+
+test("an expression that takes for ever is stopped", { timeout: 20_000 }, () => {
+  const pre_tokenizer = { type: "Split", pattern: { Regex: "((.+)+)+\u0001" }, behavior: "Isolated", invert: false };
+  const { tokenizer } = opened({ "tokenizer.json": JSON.stringify({ ...wordPiece, pre_tokenizer }) });
+  expect(() => tokenizer?.encode("The model runs on the device: nothing leaves it.")).toThrow("timed out");
 });

@@ -66,6 +66,31 @@ describe("a package that computes what the checkpoint computes", () => {
     expect(new Set(steps.map((s) => s.total))).toEqual(new Set([2 * found.sets.length]));
   });
 
+  test("passes in blocks with the same figures, each opened once for all sets, and says so", async () => {
+    const made = await folder.write("bert", "feature-extraction_relative_key");
+    const asked: (readonly string[])[] = [];
+    const inBlocks: Executor = async (path, options) => {
+      const execution = await execute(path, { ...options, blockBytes: 10_000 });
+      let waiting: string[] = [];
+      const run: typeof execution.run = async (inputs) => {
+        if (waiting.push(Object.keys(inputs).join()) === 1) asked.push(waiting);
+        const prediction = await execution.run(inputs);
+        waiting = [];
+        return prediction;
+      };
+      return { ...execution, run, peakMemory: 1 };
+    };
+    const whole = await validatePackage(requestFor(made, { executors: { onnxruntime: execute } }));
+    const found = await validatePackage(requestFor(made, { executors: { onnxruntime: inBlocks } }));
+    expect(found.verdict.status).toBe("passed");
+    expect(found.sets).toEqual(whole.sets);
+    expect(asked.map((calls) => calls.length)).toEqual([found.sets.length]);
+    expect(found.measured.runs).toBe(found.sets.length);
+    const notes = found.diagnostics.filter((d) => d.code === "run.blocks");
+    expect(notes).toMatchObject([{ severity: "note", message: expect.stringMatching(/^ran in [1-9]\d* blocks/) }]);
+    expect(whole.diagnostics.filter((d) => d.code === "run.blocks")).toEqual([]);
+  });
+
   test("passes in half precision, the spread between the modes given", async () => {
     const float = await folder.write("bert", "feature-extraction_relative_key");
     const half = await folder.write("bert", "feature-extraction_relative_key", { precision: "float16" });
