@@ -14,12 +14,32 @@ export interface Diagnostic {
 /** Which exit status an error maps to: see the contract of the CLI. `output`: a result cannot be written. */
 export type ErrorKind = "usage" | "unsupported" | "unreadable" | "validation" | "output" | "internal";
 
-/** One or more diagnostics that stop the work. */
+/** The most characters of a path, message or hint: a file's own text may be in it, and that may be as long as the file. */
+const MAX_TEXT = 1000;
+/** The most characters of a value of a file, as an error shows it. */
+const MAX_QUOTED = 100;
+
+/** A text of a file or of a library, cut in its middle where it is too long to be read. */
+export const shortened = (text: string, most = MAX_TEXT): string =>
+  text.length <= most ? text : `${text.slice(0, most / 2)} … ${text.slice(-most / 2)}`;
+
+/** A value of a file in a message: as JSON, what is long cut. */
+export const quoted = (value: unknown): string => shortened(String(JSON.stringify(value)), MAX_QUOTED);
+
+const readable = ({ path, message, hint, ...rest }: Diagnostic): Diagnostic => ({
+  ...rest,
+  ...(path === undefined ? {} : { path: shortened(path) }),
+  message: shortened(message),
+  ...(hint === undefined ? {} : { hint: shortened(hint) }),
+});
+
+/** One or more diagnostics that stop the work. Texts too long to be read are cut in their middle. */
 export class ConversionError extends Error {
   readonly diagnostics: readonly Diagnostic[];
   readonly kind: ErrorKind;
 
-  constructor(kind: ErrorKind, diagnostics: readonly Diagnostic[], options?: ErrorOptions) {
+  constructor(kind: ErrorKind, given: readonly Diagnostic[], options?: ErrorOptions) {
+    const diagnostics = given.map(readable);
     super(diagnostics.map((d) => (d.path ? `${d.path}: ${d.message}` : d.message)).join("\n"), options);
     this.name = "ConversionError";
     this.kind = kind;

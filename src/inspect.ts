@@ -120,7 +120,7 @@ function inspectCheckpoint(checkpoint: Checkpoint, diagnostics: readonly Diagnos
     name: checkpoint.name,
     revision: checkpoint.revision ?? null,
     modelType: typeof modelType === "string" ? modelType : null,
-    architectures: Array.isArray(classes) ? classes.map(String) : [],
+    architectures: Array.isArray(classes) ? classes.filter((c): c is string => typeof c === "string") : [],
     tasks: known ? supportedTasks(known) : null,
     weights,
     parameters: tensors.reduce((sum, t) => sum + elementCount(t.shape), 0),

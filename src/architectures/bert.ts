@@ -10,9 +10,9 @@ import { type Build, defineArchitecture, type TextTraits } from "./architecture.
 import { type Config, c, divisible } from "./config.ts";
 
 const config = {
-  vocab_size: c.size,
+  vocab_size: c.vocabulary,
   hidden_size: c.size,
-  num_hidden_layers: c.size,
+  num_hidden_layers: c.layers,
   num_attention_heads: c.size,
   intermediate_size: c.size,
   max_position_embeddings: c.size,

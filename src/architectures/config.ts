@@ -1,4 +1,4 @@
-import { ConversionError, type Diagnostic } from "../diagnostics.ts";
+import { ConversionError, type Diagnostic, quoted } from "../diagnostics.ts";
 import { type ActivationName, activations } from "../nn/activations.ts";
 import { nearest } from "../nn/nearest.ts";
 
@@ -34,22 +34,37 @@ function field<T>(expected: string, accepts: (value: unknown) => value is T): Op
 
 const isInteger = (v: unknown): v is number => typeof v === "number" && Number.isInteger(v);
 
-/** The largest size a config may state: beyond it nothing real is meant, and shapes would overflow. */
-const MAX_SIZE = 2 ** 31 - 1;
+/** The largest size a config may state, beyond the ten million positions of the longest contexts. */
+const MAX_SIZE = 2 ** 24;
+/** Twice the largest vocabulary there is: a head over it has a bias for each entry in memory. */
+const MAX_VOCABULARY = 2 ** 21;
+const MAX_INTEGER = 2 ** 31 - 1;
+/** The deepest models have a thousand; each is built before its weights are found missing. */
+const MAX_LAYERS = 1024;
+
+const isSize = (v: unknown): v is number => isInteger(v) && v >= 1 && v <= MAX_SIZE;
 
 export const c = {
   /** A size of at least 1. */
-  size: field("an integer of at least 1", (v): v is number => isInteger(v) && v >= 1 && v <= MAX_SIZE),
+  size: field("an integer of at least 1", isSize),
+  /** How many layers of one kind are stacked. */
+  layers: field(`an integer from 1 to ${MAX_LAYERS}`, (v): v is number => isInteger(v) && v >= 1 && v <= MAX_LAYERS),
   /** A size that may be 0. */
   count: field("an integer of at least 0", (v): v is number => isInteger(v) && v >= 0 && v <= MAX_SIZE),
-  integer: field("an integer", isInteger),
+  /** How many tokens there are. */
+  vocabulary: field(
+    `an integer from 1 to ${MAX_VOCABULARY}`,
+    (v): v is number => isInteger(v) && v >= 1 && v <= MAX_VOCABULARY,
+  ),
+  /** What an int32 holds. */
+  integer: field("an integer of 32 bits", (v): v is number => isInteger(v) && Math.abs(v) <= MAX_INTEGER),
   real: field("a finite number", (v): v is number => typeof v === "number" && Number.isFinite(v)),
   flag: field("true or false", (v): v is boolean => typeof v === "boolean"),
   /** One size, or [height, width]. */
   pair: field(
     "an integer or [height, width]",
     (v): v is number | readonly [number, number] =>
-      (isInteger(v) && v >= 1) || (Array.isArray(v) && v.length === 2 && v.every((n) => isInteger(n) && n >= 1)),
+      isSize(v) || (Array.isArray(v) && v.length === 2 && v.every(isSize)),
   ),
   oneOf: <const K extends string | number | boolean>(...values: readonly K[]): Open<K> =>
     field(values.map((v) => JSON.stringify(v)).join(" or "), (v): v is K => values.includes(v as K)),
@@ -87,7 +102,7 @@ export function parseConfig<S extends Schema>(schema: S, config: Readonly<Record
         code: "config.unsupported",
         severity: "error",
         path: `config.json: ${name}`,
-        message: `is ${JSON.stringify(value)}, expected ${f.expected}`,
+        message: `is ${quoted(value)}, expected ${f.expected}`,
       });
     }
     return [key, value];

@@ -9,9 +9,9 @@ import { type Build, defineArchitecture } from "./architecture.ts";
 import { type Config, c, divisible } from "./config.ts";
 
 const config = {
-  vocab_size: c.size,
+  vocab_size: c.vocabulary,
   dim: c.size.also("hidden_size"),
-  n_layers: c.size.also("num_hidden_layers"),
+  n_layers: c.layers.also("num_hidden_layers"),
   n_heads: c.size.also("num_attention_heads"),
   hidden_dim: c.size,
   max_position_embeddings: c.size,

@@ -9,10 +9,10 @@ import { type Build, defineArchitecture } from "./architecture.ts";
 import { type Config, c, divisible } from "./config.ts";
 
 const config = {
-  vocab_size: c.size,
+  vocab_size: c.vocabulary,
   n_positions: c.size.also("max_position_embeddings"),
   n_embd: c.size.also("hidden_size"),
-  n_layer: c.size.also("num_hidden_layers"),
+  n_layer: c.layers.also("num_hidden_layers"),
   n_head: c.size.also("num_attention_heads"),
   n_inner: c.size.maybe,
   activation_function: c.activation.or("gelu_new"),

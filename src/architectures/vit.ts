@@ -12,7 +12,7 @@ import { type Config, c } from "./config.ts";
 
 const config = {
   hidden_size: c.size.or(768),
-  num_hidden_layers: c.size.or(12),
+  num_hidden_layers: c.layers.or(12),
   num_attention_heads: c.size.or(12),
   intermediate_size: c.size.or(3072),
   hidden_act: c.activation.or("gelu"),

@@ -1,7 +1,6 @@
 import type { TensorSource } from "../checkpoint/checkpoint.ts";
 import { ConversionError, type Diagnostic } from "../diagnostics.ts";
-import { elementCount } from "../tensor/dtype.ts";
-import { tensorOf } from "../tensor/memory.ts";
+import { isFloat } from "../tensor/dtype.ts";
 import type { LazyTensor } from "../tensor/tensor.ts";
 import { cast } from "../tensor/views.ts";
 import { nearest } from "./nearest.ts";
@@ -77,24 +76,26 @@ export class Weights {
     return stored === undefined ? undefined : this.ledger.source.get(stored)?.shape;
   }
 
-  /** The tensor in fp32. Missing or of another shape, it becomes zeros and a problem that `account` throws. */
+  /** The tensor in fp32. Missing, of another shape or of integers, it becomes zeros and a problem that `account` throws. */
   get(name: string, shape: readonly number[]): LazyTensor {
     const full = this.full(name);
     const stored = this.ledger.names.get(full);
     const found = stored === undefined ? undefined : this.ledger.source.get(stored);
     if (stored === undefined || !found) {
-      const hint = nearest(full, [...this.ledger.names.keys()]);
+      const hint = this.ledger.problems.length < MAX_LISTED && nearest(full, [...this.ledger.names.keys()]);
       return this.broken(
         "weight.missing",
         full,
         `is not in the checkpoint, the config implies [${shape}]`,
         shape,
-        hint && `nearest: ${hint}`,
+        hint ? `nearest: ${hint}` : undefined,
       );
     }
     this.ledger.used.add(full);
     if (String(found.shape) !== String(shape))
       return this.broken("weight.shape", full, `is [${found.shape}], the config implies [${shape}]`, shape);
+    if (!isFloat(found.dtype))
+      return this.broken("weight.dtype", full, `holds ${found.dtype}, expected floating-point numbers`, shape);
     return cast(found, "fp32");
   }
 
@@ -103,9 +104,16 @@ export class Weights {
     this.ledger.used.add(this.full(name));
   }
 
-  private broken(code: string, path: string, message: string, shape: readonly number[], hint?: string): LazyTensor {
+  private broken(
+    code: string,
+    path: string,
+    message: string,
+    shape: readonly number[],
+    hint?: string | undefined,
+  ): LazyTensor {
     this.ledger.problems.push({ code, severity: "error", path, message, ...(hint ? { hint } : {}) });
-    return tensorOf("fp32", shape, new Float32Array(elementCount(shape)), `missing ${path}`);
+    // Lazy: a config may imply more than memory holds.
+    return { dtype: "fp32", shape, key: `missing ${path}`, read: (_start, _count, out) => out.fill(0) };
   }
 
   /**

@@ -26,7 +26,7 @@ describe("config", () => {
     expect(problems).toContainEqual({
       code: "config.missing",
       path: "config.json: n_layer",
-      message: "is missing, expected an integer of at least 1",
+      message: "is missing, expected an integer from 1 to 1024",
     });
     expect(problems).toHaveLength(3);
   });
