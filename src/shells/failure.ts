@@ -41,14 +41,19 @@ function usageDiagnostic({ code, message }: CommanderError): Diagnostic {
 /** Prints diagnostics on stderr, one block each: `error: <path>: <message>`, below it `hint: <what to do>`. */
 export function printDiagnostics(diagnostics: readonly Diagnostic[]): void {
   const styles = { error: "red", warning: "yellow", note: "cyan" } as const;
+  const write = (text: string): boolean => process.stderr.write(`${text}\n`);
   const styled = (style: "red" | "yellow" | "cyan", text: string): string =>
     styleText(style, text, { stream: process.stderr });
   for (const { severity, path, message, hint } of diagnostics) {
     const where = path === undefined ? "" : `${path}: `;
-    process.stderr.write(`${styled(styles[severity], `${severity}:`)} ${where}${message}\n`);
-    if (hint) process.stderr.write(`${styled("cyan", "hint:")} ${hint}\n`);
+    write(`${styled(styles[severity], `${severity}:`)} ${printable(where + message)}`);
+    if (hint) write(`${styled("cyan", "hint:")} ${printable(hint)}`);
   }
 }
+
+/** Names of files and tensors may hold what a terminal obeys (ESC, and others); it is shown instead. */
+const printable = (text: string): string =>
+  text.replace(/(?![\n\t])\p{Cc}/gu, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`);
 
 export interface FailureStyle {
   readonly json: boolean;

@@ -42,14 +42,14 @@ const decode = (bytes: Buffer): WireModel => {
 /** One to three changes to a model as a message: types, shapes, names, bindings, constants, blocks, order, interface. */
 export function mutateMessage(bytes: Buffer, random: Random): Buffer {
   const message = decode(bytes);
-  for (let left = 1 + random.below(3); left > 0; left--) {
-    if (random.chance(0.35)) changeProgram(message, random);
-    else changePlace(placesOf(message), random);
-  }
   try {
+    for (let left = 1 + random.below(3); left > 0; left--) {
+      if (random.chance(0.35)) changeProgram(message, random);
+      else changePlace(placesOf(message), random);
+    }
     return Buffer.from(modelMessage().encode(message).finish());
   } catch {
-    // Blocks in blocks in blocks: deeper than the encoder goes.
+    // What the changes left is no message any more, or nests deeper than the encoder goes.
     return mutateWire(bytes, random);
   }
 }

@@ -1,4 +1,4 @@
-import { readdirSync } from "node:fs";
+import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { openCheckpoint } from "../../src/checkpoint/open.ts";
 import { type Conversion, convert } from "../../src/convert.ts";
@@ -74,7 +74,8 @@ async function checkConversion(
       await judge.endOf("report", () => String(render(report)).length);
     }
   const placed = packages.flatMap((p) => p.path ?? []);
-  const found = readdirSync(sandbox.output);
+  // A package that failed is not placed, and a folder made for it goes away again.
+  const found = existsSync(sandbox.output) ? readdirSync(sandbox.output) : [];
   const expected = placed.map((p) => p.slice(sandbox.output.length + 1));
   const rest = found.filter(
     (name) => !expected.includes(name) && packages.every((p) => p.path !== undefined || p.name !== name),
