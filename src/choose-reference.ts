@@ -6,7 +6,7 @@ import { type Execution, executeGraph, type Limits } from "./run/execute.ts";
 import type { Spill } from "./run/spill.ts";
 import { goldenReference } from "./validate/golden.ts";
 import type { InputSuite } from "./validate/input-set.ts";
-import { type OnnxRequest, onnxReference } from "./validate/onnx-reference.ts";
+import { type OnnxRequest, onnxReference } from "./validate/onnx/reference.ts";
 import { checkpointReference, type Reference, type UnavailableReference } from "./validate/reference.ts";
 import type { Made } from "./validate-planned.ts";
 

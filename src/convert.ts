@@ -17,7 +17,7 @@ import type { Progress } from "./progress.ts";
 import { makeReport, type Report, type ReportedPackage } from "./report/report.ts";
 import { refuseExisting, Staging } from "./staging.ts";
 import type { CastStatistics } from "./tensor/cast-statistics.ts";
-import { onnxReferenceFiles } from "./validate/onnx-names.ts";
+import { onnxReferenceFiles } from "./validate/onnx/names.ts";
 import type { Verdict } from "./validate/verdict.ts";
 import { type Made, validatePlanned } from "./validate-planned.ts";
 

@@ -16,16 +16,16 @@ import type { Func } from "./mil/program.ts";
 import { findSource, type SourceOptions } from "./model-source.ts";
 import type { ValidationSettings } from "./options.ts";
 import type { Plan } from "./plan.ts";
-import { type Adopted, adopt } from "./planning/adopt.ts";
+import { type Adopted, adopt } from "./planning/adopt/adopt.ts";
 import type { Planned } from "./planning/make-plan.ts";
 import type { Progress } from "./progress.ts";
 import { makeReport, type Report, type ReportedPackage } from "./report/report.ts";
 import { execute } from "./run/execute.ts";
 import { type Adaptation, adaptedExecutor } from "./validate/adapted-executor.ts";
-import { judgeEpsilons } from "./validate/judge-epsilons.ts";
-import { judgeWeights, type WeightJudgement } from "./validate/judge-weights.ts";
-import { onnxReferenceFiles } from "./validate/onnx-names.ts";
+import { onnxReferenceFiles } from "./validate/onnx/names.ts";
 import type { Verdict } from "./validate/verdict.ts";
+import { judgeEpsilons } from "./validate/weights/judge-epsilons.ts";
+import { judgeWeights, type WeightJudgement } from "./validate/weights/judge-weights.ts";
 import { type Made, validatePlanned } from "./validate-planned.ts";
 
 export interface ValidateOptions extends ValidationSettings, Pick<SourceOptions, "token" | "endpoint"> {

@@ -4,12 +4,12 @@ import { fileURLToPath } from "node:url";
 import { ConversionError } from "../diagnostics.ts";
 import type { Interface } from "../mil/interface.ts";
 import type { Func } from "../mil/program.ts";
+import { together } from "./blocks/together.ts";
 import type { HostTensors } from "./host-tensor.ts";
 import type { LowerOptions } from "./lower.ts";
 import type { Reply, Request } from "./protocol.ts";
 import type { Prediction, SessionOptions } from "./session.ts";
 import { TemporaryFile } from "./temporary-file.ts";
-import { together } from "./together.ts";
 
 export interface Limits {
   /** Seconds that opening, or one call, may take. */

@@ -8,10 +8,10 @@ import type { Type } from "../mil/types.ts";
 import { strict } from "../mil/unify.ts";
 import { valuesOf } from "../tensor/memory.ts";
 import type { LazyTensor } from "../tensor/tensor.ts";
-import { blocksOf, MAX_BLOCK_BYTES, type OnnxBlock, type OnnxProgram, valueInfo } from "./onnx-blocks.ts";
+import { blocksOf, MAX_BLOCK_BYTES, type OnnxBlock, type OnnxProgram, valueInfo } from "./blocks/onnx-blocks.ts";
+import { refuseHugeResults } from "./blocks/value-size.ts";
 import { OnnxGraph } from "./onnx-graph.ts";
 import type { Spill } from "./spill.ts";
-import { refuseHugeResults } from "./value-size.ts";
 
 /**
  * How half precision is executed. `rounded` rounds once after every operation whose declared result is fp16; `wide`

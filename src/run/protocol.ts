@@ -2,7 +2,7 @@ import type { Diagnostic, ErrorKind } from "../diagnostics.ts";
 import type { Interface } from "../mil/interface.ts";
 import type { HostTensors } from "./host-tensor.ts";
 import type { Lowered } from "./lower.ts";
-import type { OnnxFileLocation, OnnxSignature } from "./onnx-file.ts";
+import type { OnnxFileLocation, OnnxSignature } from "./onnx-file/onnx-file.ts";
 import type { Prediction, SessionOptions } from "./session.ts";
 
 /** What the parent asks of the process that runs a package, one at a time. */

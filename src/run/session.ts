@@ -3,7 +3,7 @@ import { readPackage } from "../coreml/read-package.ts";
 import { fail } from "../diagnostics.ts";
 import type { Interface } from "../mil/interface.ts";
 import { ops } from "../mil/ops/index.ts";
-import { openBlocks, type Tensors } from "./block-runner.ts";
+import { openBlocks, type Tensors } from "./blocks/block-runner.ts";
 import { channelsTurned, feedsOf } from "./feeds.ts";
 import type { HostTensor, HostTensors } from "./host-tensor.ts";
 import { type Lowered, type LowerOptions, lower, OUTPUT } from "./lower.ts";

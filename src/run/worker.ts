@@ -24,7 +24,7 @@ async function loaded<T>(modules: Promise<T>): Promise<T> {
 async function answer(request: Request): Promise<Reply> {
   try {
     if (request.kind === "open-onnx") {
-      const { openOnnxFile } = await loaded(import("./onnx-file.ts"));
+      const { openOnnxFile } = await loaded(import("./onnx-file/onnx-file.ts"));
       const file = await openOnnxFile(request.file);
       session = file;
       return { kind: "opened-onnx", signature: file.signature, peakMemory: peakMemory() };

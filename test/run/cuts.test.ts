@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { cutsOf, type Step } from "../../src/run/cuts.ts";
+import { cutsOf, type Step } from "../../src/run/blocks/cuts.ts";
 
 /** Step i reads `reads` and makes `v<i>`. Constants are `w<bytes>…`, values `v…`. */
 const steps = (...reads: readonly string[]): Step[] =>

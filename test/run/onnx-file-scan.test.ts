@@ -2,7 +2,7 @@ import { closeSync, ftruncateSync, mkdtempSync, openSync, rmSync, writeFileSync,
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
-import { scanOnnxFile } from "../../src/run/onnx-file-scan.ts";
+import { scanOnnxFile } from "../../src/run/onnx-file/scan.ts";
 import { onnxFile } from "../validate/onnx-models.ts";
 import { attribute, elementTypes, graph, int, joined, model, node, sized, tensor } from "./onnx-bytes.ts";
 

@@ -5,7 +5,7 @@ import { afterAll, describe, expect, test, vi } from "vitest";
 import { ConversionError } from "../../src/diagnostics.ts";
 import type { Limits } from "../../src/run/execute.ts";
 import { type HostTensor, hostTensor } from "../../src/run/host-tensor.ts";
-import { executeOnnxFile, type OnnxFileExecution } from "../../src/run/onnx-file-execute.ts";
+import { executeOnnxFile, type OnnxFileExecution } from "../../src/run/onnx-file/execute.ts";
 import { attribute, feature, graph, model, node, tensor } from "./onnx-bytes.ts";
 
 const codeOf = async (running: Promise<unknown>): Promise<string> => {

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { together } from "../../src/run/together.ts";
+import { together } from "../../src/run/blocks/together.ts";
 
 /** Doubles numbers and keeps the groups they came in; refuses 13 alone, and a whole group with 99. */
 function doubler(): { readonly double: (n: number) => Promise<number>; readonly groups: (readonly number[])[] } {

@@ -5,7 +5,7 @@ import { openCheckpoint } from "../../src/checkpoint/open.ts";
 import { readPackage } from "../../src/coreml/read-package.ts";
 import type { Feature, Interface } from "../../src/mil/interface.ts";
 import { ops } from "../../src/mil/ops/index.ts";
-import { type Adopted, adopt, type DescribedPackage, type ShapesOf } from "../../src/planning/adopt.ts";
+import { type Adopted, adopt, type DescribedPackage, type ShapesOf } from "../../src/planning/adopt/adopt.ts";
 import { scratchFolder } from "../shells/scratch.ts";
 import { type CheckpointChanges, packagePath, writeCheckpoint } from "./packages.ts";
 

@@ -3,9 +3,9 @@ import { readPackage } from "../../src/coreml/read-package.ts";
 import { ops } from "../../src/mil/ops/index.ts";
 import type { Func } from "../../src/mil/program.ts";
 import { hostTensor } from "../../src/run/host-tensor.ts";
-import { judgeEpsilons } from "../../src/validate/judge-epsilons.ts";
 import { logitsFailure } from "../../src/validate/log-probabilities.ts";
 import { pooledStatistics, withPooled } from "../../src/validate/pooled-statistics.ts";
+import { judgeEpsilons } from "../../src/validate/weights/judge-epsilons.ts";
 import { packagePath, withParameter } from "./packages.ts";
 
 const functionOf = (name: string): Func => {

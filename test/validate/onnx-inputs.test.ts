@@ -1,9 +1,9 @@
 import { describe, expect, test } from "vitest";
 import type { Plan, PlannedImage } from "../../src/plan.ts";
 import { type HostTensors, hostTensor } from "../../src/run/host-tensor.ts";
-import type { OnnxFeature } from "../../src/run/onnx-file.ts";
-import { onnxInputs } from "../../src/validate/onnx-inputs.ts";
-import { onnxPositions } from "../../src/validate/onnx-positions.ts";
+import type { OnnxFeature } from "../../src/run/onnx-file/onnx-file.ts";
+import { onnxInputs } from "../../src/validate/onnx/inputs.ts";
+import { onnxPositions } from "../../src/validate/onnx/positions.ts";
 import { planOf } from "./planned.ts";
 
 const int64 = (name: string, ...shape: readonly (number | null)[]): OnnxFeature => ({ name, type: "int64", shape });

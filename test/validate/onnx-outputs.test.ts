@@ -3,8 +3,8 @@ import type { Func } from "../../src/mil/program.ts";
 import type { PlanOptions } from "../../src/options.ts";
 import type { Plan } from "../../src/plan.ts";
 import { hostTensor } from "../../src/run/host-tensor.ts";
-import type { OnnxFeature } from "../../src/run/onnx-file.ts";
-import { onnxOutputs } from "../../src/validate/onnx-outputs.ts";
+import type { OnnxFeature } from "../../src/run/onnx-file/onnx-file.ts";
+import { onnxOutputs } from "../../src/validate/onnx/outputs.ts";
 import { casesOf, checkpointOf } from "../fixtures/case.ts";
 import { buildFrom } from "./onnx-models.ts";
 

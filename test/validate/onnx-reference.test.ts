@@ -9,8 +9,8 @@ import { validationLog } from "../../src/report/log.ts";
 import type { PackageReport, Report } from "../../src/report/report.ts";
 import { hostTensor } from "../../src/run/host-tensor.ts";
 import { inputSuite } from "../../src/validate/input-suite.ts";
-import { onnxModelNames, onnxReferenceFiles } from "../../src/validate/onnx-names.ts";
-import { type OnnxRequest, onnxReference } from "../../src/validate/onnx-reference.ts";
+import { onnxModelNames, onnxReferenceFiles } from "../../src/validate/onnx/names.ts";
+import { type OnnxRequest, onnxReference } from "../../src/validate/onnx/reference.ts";
 import { verdictText } from "../../src/validate/verdict.ts";
 import { buildFrom, modelFolders, type OnnxModel, onnxModel, onnxModels } from "./onnx-models.ts";
 

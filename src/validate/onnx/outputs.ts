@@ -1,10 +1,10 @@
-import { ConversionError } from "../diagnostics.ts";
-import { isFixed } from "../mil/dim.ts";
-import type { Func } from "../mil/program.ts";
-import type { Finish, Plan, PlannedOutput } from "../plan.ts";
-import type { HostTensor, HostTensors } from "../run/host-tensor.ts";
-import type { OnnxFeature, OnnxSignature } from "../run/onnx-file.ts";
-import { featureText, fits, listed, type Shape, shapeText } from "./onnx-features.ts";
+import { ConversionError } from "../../diagnostics.ts";
+import { isFixed } from "../../mil/dim.ts";
+import type { Func } from "../../mil/program.ts";
+import type { Finish, Plan, PlannedOutput } from "../../plan.ts";
+import type { HostTensor, HostTensors } from "../../run/host-tensor.ts";
+import type { OnnxFeature, OnnxSignature } from "../../run/onnx-file/onnx-file.ts";
+import { featureText, fits, listed, type Shape, shapeText } from "./features.ts";
 
 /** How the outputs of a plan follow from those of a file. */
 export interface OnnxOutputs {

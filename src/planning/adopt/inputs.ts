@@ -1,9 +1,9 @@
-import type { TextTraits } from "../architectures/architecture.ts";
-import { type Diagnostic, fail } from "../diagnostics.ts";
-import type { Feature, ImageFeature, Interface, TensorFeature } from "../mil/interface.ts";
-import type { Plan, PlannedDim, PlannedImage, PlannedInput, PlannedLength, PlannedTensor } from "../plan.ts";
-import { type AxisLengths, axisLengths, commonLengths, plannedLength, withinPositions } from "./adopt-lengths.ts";
-import { isInputName, isKey, isPositions } from "./adopt-names.ts";
+import type { TextTraits } from "../../architectures/architecture.ts";
+import { type Diagnostic, fail } from "../../diagnostics.ts";
+import type { Feature, ImageFeature, Interface, TensorFeature } from "../../mil/interface.ts";
+import type { Plan, PlannedDim, PlannedImage, PlannedInput, PlannedLength, PlannedTensor } from "../../plan.ts";
+import { type AxisLengths, axisLengths, commonLengths, plannedLength, withinPositions } from "./lengths.ts";
+import { isInputName, isKey, isPositions } from "./names.ts";
 
 type InputFeature = TensorFeature | ImageFeature;
 

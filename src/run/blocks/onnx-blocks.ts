@@ -1,12 +1,12 @@
 import { dirname, relative, sep } from "node:path";
-import { fail } from "../diagnostics.ts";
-import { type Dim, maxOf } from "../mil/dim.ts";
-import { castCode, onnxTypeOf } from "../mil/lowering.ts";
-import type { TensorType, Type } from "../mil/types.ts";
-import { bitsOf } from "../tensor/dtype.ts";
+import { fail } from "../../diagnostics.ts";
+import { type Dim, maxOf } from "../../mil/dim.ts";
+import { castCode, onnxTypeOf } from "../../mil/lowering.ts";
+import type { TensorType, Type } from "../../mil/types.ts";
+import { bitsOf } from "../../tensor/dtype.ts";
+import type { OnnxConstant } from "../onnx-graph.ts";
+import { encodeOnnx, type OnnxNode, type OnnxTensor, type OnnxValueInfo } from "../onnx-schema.ts";
 import { cutsOf, type Step } from "./cuts.ts";
-import type { OnnxConstant } from "./onnx-graph.ts";
-import { encodeOnnx, type OnnxNode, type OnnxTensor, type OnnxValueInfo } from "./onnx-schema.ts";
 
 /**
  * Bytes of the weights, as they are computed with, that one block holds. A session needs its weights in memory, and a

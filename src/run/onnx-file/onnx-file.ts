@@ -1,12 +1,12 @@
 import { dirname } from "node:path/posix";
 import { InferenceSession, Tensor } from "onnxruntime-node";
-import { Folder } from "../checkpoint/folder.ts";
-import { fail } from "../diagnostics.ts";
-import { halfBits, halfValue } from "../tensor/half.ts";
-import type { HostTensor, HostTensors } from "./host-tensor.ts";
-import { scanOnnxFile } from "./onnx-file-scan.ts";
-import { elementType } from "./onnx-schema.ts";
-import type { Prediction } from "./session.ts";
+import { Folder } from "../../checkpoint/folder.ts";
+import { fail } from "../../diagnostics.ts";
+import { halfBits, halfValue } from "../../tensor/half.ts";
+import type { HostTensor, HostTensors } from "../host-tensor.ts";
+import { elementType } from "../onnx-schema.ts";
+import type { Prediction } from "../session.ts";
+import { scanOnnxFile } from "./scan.ts";
 
 /** An ONNX file in the folder of a checkpoint. */
 export interface OnnxFileLocation {

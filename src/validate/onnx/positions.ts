@@ -1,4 +1,4 @@
-import type { HostTensor } from "../run/host-tensor.ts";
+import type { HostTensor } from "../../run/host-tensor.ts";
 
 /** Model types whose tokens stand behind the padding id, padding itself not counted. */
 const behindPadding: ReadonlySet<string> = new Set([

@@ -1,7 +1,7 @@
-import { fail } from "../diagnostics.ts";
-import { dimsText, isFixed } from "../mil/dim.ts";
-import type { Node } from "../mil/program.ts";
-import { elementCount } from "../tensor/dtype.ts";
+import { fail } from "../../diagnostics.ts";
+import { dimsText, isFixed } from "../../mil/dim.ts";
+import type { Node } from "../../mil/program.ts";
+import { elementCount } from "../../tensor/dtype.ts";
 
 /** Bytes. ONNX Runtime's own bound for some operations; without one for all, a program of a few bytes takes all memory. */
 const MAX_VALUE_BYTES = 2 ** 32;

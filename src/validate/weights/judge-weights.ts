@@ -1,7 +1,7 @@
-import type { TensorSource } from "../checkpoint/checkpoint.ts";
-import type { Diagnostic } from "../diagnostics.ts";
-import type { Func } from "../mil/program.ts";
-import type { OpTable } from "../mil/row.ts";
+import type { TensorSource } from "../../checkpoint/checkpoint.ts";
+import type { Diagnostic } from "../../diagnostics.ts";
+import type { Func } from "../../mil/program.ts";
+import type { OpTable } from "../../mil/row.ts";
 import { compressedWeights } from "./compressed-weights.ts";
 import { type MatchedWeight, matchWeight } from "./matched-weights.ts";
 

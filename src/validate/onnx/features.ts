@@ -1,4 +1,4 @@
-import type { OnnxFeature } from "../run/onnx-file.ts";
+import type { OnnxFeature } from "../../run/onnx-file/onnx-file.ts";
 
 /** Sizes, null where any will do. */
 export type Shape = readonly (number | null)[];

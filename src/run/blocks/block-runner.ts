@@ -1,5 +1,5 @@
 import { InferenceSession, type Tensor } from "onnxruntime-node";
-import { ConversionError, type Diagnostic, fail } from "../diagnostics.ts";
+import { ConversionError, type Diagnostic, fail } from "../../diagnostics.ts";
 import type { OnnxBlock } from "./onnx-blocks.ts";
 
 /** By name. */

@@ -1,5 +1,5 @@
-import { allNodes, type Func, type Value } from "../mil/program.ts";
-import type { Precision } from "../plan.ts";
+import { allNodes, type Func, type Value } from "../../mil/program.ts";
+import type { Precision } from "../../plan.ts";
 
 const isHalf = ({ type }: Value): boolean => type.kind === "tensor" && type.dtype === "fp16";
 

@@ -1,7 +1,7 @@
-import type { TensorSource } from "../checkpoint/checkpoint.ts";
-import { elementCount, isFloat } from "../tensor/dtype.ts";
-import { tensorOf, valuesOf } from "../tensor/memory.ts";
-import type { LazyTensor } from "../tensor/tensor.ts";
+import type { TensorSource } from "../../checkpoint/checkpoint.ts";
+import { elementCount, isFloat } from "../../tensor/dtype.ts";
+import { tensorOf, valuesOf } from "../../tensor/memory.ts";
+import type { LazyTensor } from "../../tensor/tensor.ts";
 
 /** Rows of a table that a package holds as a constant, because a tracer knew which ones are looked up. */
 export interface MatchedRows {

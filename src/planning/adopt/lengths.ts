@@ -1,7 +1,7 @@
-import { fail } from "../diagnostics.ts";
-import type { TensorFeature } from "../mil/interface.ts";
-import type { PlannedLength } from "../plan.ts";
-import { SAFE_MAX } from "./lengths.ts";
+import { fail } from "../../diagnostics.ts";
+import type { TensorFeature } from "../../mil/interface.ts";
+import type { PlannedLength } from "../../plan.ts";
+import { SAFE_MAX } from "../lengths.ts";
 
 /** Lengths an axis may have: a few values, the default first, or a range. */
 export interface AxisLengths {

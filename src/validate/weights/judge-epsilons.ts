@@ -1,5 +1,5 @@
-import { allNodes, type Func, Value } from "../mil/program.ts";
-import { valuesOf } from "../tensor/memory.ts";
+import { allNodes, type Func, Value } from "../../mil/program.ts";
+import { valuesOf } from "../../tensor/memory.ts";
 
 const norms: ReadonlySet<string> = new Set(["layer_norm", "batch_norm", "instance_norm"]);
 /** The smallest normal half. Converters raise what is smaller, and nothing computed in half precision shows it. */

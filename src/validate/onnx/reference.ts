@@ -1,18 +1,18 @@
-import type { Checkpoint } from "../checkpoint/checkpoint.ts";
-import { ConversionError, type Diagnostic } from "../diagnostics.ts";
-import type { Func } from "../mil/program.ts";
-import type { Plan } from "../plan.ts";
-import type { Limits } from "../run/execute.ts";
-import type { HostTensors } from "../run/host-tensor.ts";
-import type { OnnxFileLocation, OnnxSignature } from "../run/onnx-file.ts";
-import { executeOnnxFile, type OnnxFileExecution } from "../run/onnx-file-execute.ts";
-import type { InputSet, InputSuite } from "./input-set.ts";
-import { inputOf } from "./lengths.ts";
-import { featureText, listed } from "./onnx-features.ts";
-import { type OnnxInputContext, onnxInputs } from "./onnx-inputs.ts";
-import { onnxModelNames } from "./onnx-names.ts";
-import { onnxOutputs } from "./onnx-outputs.ts";
-import type { Reference } from "./reference.ts";
+import type { Checkpoint } from "../../checkpoint/checkpoint.ts";
+import { ConversionError, type Diagnostic } from "../../diagnostics.ts";
+import type { Func } from "../../mil/program.ts";
+import type { Plan } from "../../plan.ts";
+import type { Limits } from "../../run/execute.ts";
+import type { HostTensors } from "../../run/host-tensor.ts";
+import { executeOnnxFile, type OnnxFileExecution } from "../../run/onnx-file/execute.ts";
+import type { OnnxFileLocation, OnnxSignature } from "../../run/onnx-file/onnx-file.ts";
+import type { InputSet, InputSuite } from "../input-set.ts";
+import { inputOf } from "../lengths.ts";
+import type { Reference } from "../reference.ts";
+import { featureText, listed } from "./features.ts";
+import { type OnnxInputContext, onnxInputs } from "./inputs.ts";
+import { onnxModelNames } from "./names.ts";
+import { onnxOutputs } from "./outputs.ts";
 
 /** What a repository's own ONNX file is sought for. */
 export interface OnnxRequest extends OnnxInputContext {

@@ -1,9 +1,9 @@
-import type { AnyArchitecture } from "../architectures/architecture.ts";
-import type { Checkpoint } from "../checkpoint/checkpoint.ts";
-import type { Diagnostic } from "../diagnostics.ts";
-import type { TaskId } from "../plan.ts";
-import { tasks } from "../tasks/index.ts";
-import { taskOf } from "./task-names.ts";
+import type { AnyArchitecture } from "../../architectures/architecture.ts";
+import type { Checkpoint } from "../../checkpoint/checkpoint.ts";
+import type { Diagnostic } from "../../diagnostics.ts";
+import type { TaskId } from "../../plan.ts";
+import { tasks } from "../../tasks/index.ts";
+import { taskOf } from "../task-names.ts";
 
 /** Tasks a package may be for, the likeliest first. */
 export interface TaskCandidates {

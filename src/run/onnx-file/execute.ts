@@ -1,5 +1,5 @@
-import { type Limits, startProcess } from "./execute.ts";
-import type { HostTensors } from "./host-tensor.ts";
+import { type Limits, startProcess } from "../execute.ts";
+import type { HostTensors } from "../host-tensor.ts";
 import type { OnnxFileLocation, OnnxSignature } from "./onnx-file.ts";
 
 /** Somebody else's ONNX file, running in a process of its own. */

@@ -1,8 +1,8 @@
-import type { TensorSource } from "../checkpoint/checkpoint.ts";
-import { byteLength, elementCount, isFloat } from "../tensor/dtype.ts";
-import { decodeElements } from "../tensor/elements.ts";
-import type { LazyTensor } from "../tensor/tensor.ts";
-import { cast, reshaped, transposed } from "../tensor/views.ts";
+import type { TensorSource } from "../../checkpoint/checkpoint.ts";
+import { byteLength, elementCount, isFloat } from "../../tensor/dtype.ts";
+import { decodeElements } from "../../tensor/elements.ts";
+import type { LazyTensor } from "../../tensor/tensor.ts";
+import { cast, reshaped, transposed } from "../../tensor/views.ts";
 import type { CompressedWeight } from "./compressed-weights.ts";
 import { matchRows } from "./matched-rows.ts";
 

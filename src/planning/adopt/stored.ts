@@ -1,7 +1,7 @@
-import type { Diagnostic } from "../diagnostics.ts";
-import type { Interface } from "../mil/interface.ts";
-import { type Finish, type Plan, type TaskId, taskIds } from "../plan.ts";
-import type { KnownOutput } from "./adopt-outputs.ts";
+import type { Diagnostic } from "../../diagnostics.ts";
+import type { Interface } from "../../mil/interface.ts";
+import { type Finish, type Plan, type TaskId, taskIds } from "../../plan.ts";
+import type { KnownOutput } from "./outputs.ts";
 
 /** What a plan in a package's metadata says that the package itself does not show. */
 export interface StoredPlan {

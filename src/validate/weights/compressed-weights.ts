@@ -1,8 +1,8 @@
-import { Folding } from "../mil/folding.ts";
-import { type Argument, argumentValues, type Func, type Node, type Value } from "../mil/program.ts";
-import type { OpTable } from "../mil/row.ts";
-import { valuesOf } from "../tensor/memory.ts";
-import type { LazyTensor } from "../tensor/tensor.ts";
+import { Folding } from "../../mil/folding.ts";
+import { type Argument, argumentValues, type Func, type Node, type Value } from "../../mil/program.ts";
+import type { OpTable } from "../../mil/row.ts";
+import { valuesOf } from "../../tensor/memory.ts";
+import type { LazyTensor } from "../../tensor/tensor.ts";
 
 /** A weight that a package stores compressed, and what it decodes to. */
 export interface CompressedWeight {

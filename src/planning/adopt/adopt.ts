@@ -1,16 +1,16 @@
-import type { Checkpoint } from "../checkpoint/checkpoint.ts";
-import { ConversionError, type Diagnostic, fail } from "../diagnostics.ts";
-import type { Interface } from "../mil/interface.ts";
-import type { Target } from "../mil/opset.ts";
-import type { Func } from "../mil/program.ts";
-import type { PlanOptions } from "../options.ts";
-import type { Plan, PlannedImage, PlannedInput, PlannedTensor, TaskId } from "../plan.ts";
-import { adoptImage, adoptText, featureList, imageSize, matchInputs } from "./adopt-inputs.ts";
-import { type AdoptedOutputs, adoptOutputs, type OutputShapes } from "./adopt-outputs.ts";
-import { measuredPrecision } from "./adopt-precision.ts";
-import { type StoredPlan, storedPlan } from "./adopt-stored.ts";
-import { taskCandidates } from "./adopt-task.ts";
-import { architectureOf, makePlan, type Planned } from "./make-plan.ts";
+import type { Checkpoint } from "../../checkpoint/checkpoint.ts";
+import { ConversionError, type Diagnostic, fail } from "../../diagnostics.ts";
+import type { Interface } from "../../mil/interface.ts";
+import type { Target } from "../../mil/opset.ts";
+import type { Func } from "../../mil/program.ts";
+import type { PlanOptions } from "../../options.ts";
+import type { Plan, PlannedImage, PlannedInput, PlannedTensor, TaskId } from "../../plan.ts";
+import { architectureOf, makePlan, type Planned } from "../make-plan.ts";
+import { adoptImage, adoptText, featureList, imageSize, matchInputs } from "./inputs.ts";
+import { type AdoptedOutputs, adoptOutputs, type OutputShapes } from "./outputs.ts";
+import { measuredPrecision } from "./precision.ts";
+import { type StoredPlan, storedPlan } from "./stored.ts";
+import { taskCandidates } from "./task.ts";
 
 /** A package as it shows itself. */
 export interface DescribedPackage {

@@ -1,6 +1,6 @@
 // https://github.com/huggingface/optimum/blob/main/optimum/exporters/onnx/constants.py and transformers.js: the names
 // of exported files.
-import type { Plan } from "../plan.ts";
+import type { Plan } from "../../plan.ts";
 
 /** Where repositories keep such files: optimum and transformers.js, then torch.onnx and older exports. */
 const folders = ["onnx/", ""] as const;

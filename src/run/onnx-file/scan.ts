@@ -1,7 +1,7 @@
 // https://github.com/onnx/onnx/blob/main/onnx/onnx.proto, https://protobuf.dev/programming-guides/encoding/
-import { fail } from "../diagnostics.ts";
-import { RandomAccessFile } from "../tensor/random-access-file.ts";
-import { elementType } from "./onnx-schema.ts";
+import { fail } from "../../diagnostics.ts";
+import { RandomAccessFile } from "../../tensor/random-access-file.ts";
+import { elementType } from "../onnx-schema.ts";
 
 /** What an ONNX file says of its weights, without reading them. */
 export interface OnnxFileScan {

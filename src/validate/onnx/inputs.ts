@@ -1,10 +1,10 @@
-import type { Plan, PlannedImage, PlannedInput, PlannedTensor } from "../plan.ts";
-import { type HostTensor, type HostTensors, hostTensor } from "../run/host-tensor.ts";
-import type { OnnxFeature, OnnxSignature } from "../run/onnx-file.ts";
-import { elementCount } from "../tensor/dtype.ts";
-import { inputOf } from "./lengths.ts";
-import { featureText, fits, listed } from "./onnx-features.ts";
-import { onnxPositions } from "./onnx-positions.ts";
+import type { Plan, PlannedImage, PlannedInput, PlannedTensor } from "../../plan.ts";
+import { type HostTensor, type HostTensors, hostTensor } from "../../run/host-tensor.ts";
+import type { OnnxFeature, OnnxSignature } from "../../run/onnx-file/onnx-file.ts";
+import { elementCount } from "../../tensor/dtype.ts";
+import { inputOf } from "../lengths.ts";
+import { featureText, fits, listed } from "./features.ts";
+import { onnxPositions } from "./positions.ts";
 
 /** What an ONNX file may take that a plan does not say. */
 export interface OnnxInputContext {

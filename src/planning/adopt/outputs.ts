@@ -1,11 +1,11 @@
-import { type Diagnostic, fail } from "../diagnostics.ts";
-import type { Dim } from "../mil/dim.ts";
-import type { Feature, Interface, TensorFeature } from "../mil/interface.ts";
-import { argumentValues, type Func, type Node, type Value } from "../mil/program.ts";
-import type { Finish, Plan, PlannedOutput } from "../plan.ts";
-import { distinct } from "../tasks/classifier.ts";
-import { featureList } from "./adopt-inputs.ts";
-import { isKey, isOutputName, promiseOf } from "./adopt-names.ts";
+import { type Diagnostic, fail } from "../../diagnostics.ts";
+import type { Dim } from "../../mil/dim.ts";
+import type { Feature, Interface, TensorFeature } from "../../mil/interface.ts";
+import { argumentValues, type Func, type Node, type Value } from "../../mil/program.ts";
+import type { Finish, Plan, PlannedOutput } from "../../plan.ts";
+import { distinct } from "../../tasks/classifier.ts";
+import { featureList } from "./inputs.ts";
+import { isKey, isOutputName, promiseOf } from "./names.ts";
 
 /** Shapes of the model's raw outputs by key. */
 export type OutputShapes = ReadonlyMap<string, readonly Dim[]>;
