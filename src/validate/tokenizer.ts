@@ -2,6 +2,7 @@ import { Tokenizer } from "@huggingface/tokenizers";
 import { readJsonObject } from "../checkpoint/json-file.ts";
 import { ConversionError, type Diagnostic, shortened } from "../diagnostics.ts";
 import { withinTime } from "./time-limit.ts";
+import { refuseEndless } from "./tokenizer-file.ts";
 
 /** One text, or a pair, as a model's own tokenizer gives it. */
 export interface Encoding {
@@ -34,7 +35,9 @@ export function openTokenizer(file: (name: string) => string | undefined): {
   try {
     const read = (p: string): Record<string, unknown> =>
       readJsonObject(p, MAX_TOKENIZER_BYTES, { maxDepth: MAX_TOKENIZER_DEPTH, duplicates: "last" });
-    const model = new Tokenizer(read(path), configPath === undefined ? {} : read(configPath));
+    const contents = read(path);
+    refuseEndless(contents);
+    const model = new Tokenizer(contents, configPath === undefined ? {} : read(configPath));
     const tokenizer: TextEncoder = {
       encode(text, pair) {
         const encoded = withinTime(TEXT_LIMIT, () =>

@@ -91,6 +91,17 @@ describe("a broken one is a warning", () => {
     ["no object", "[1]"],
     ["no model", "{}"],
     ["a model nobody knows", JSON.stringify({ ...wordPiece, model: { type: "Mystery", vocab: {} } })],
+    [
+      "a token that is no text and says it is long",
+      JSON.stringify({ ...wordPiece, added_tokens: [{ ...wordPiece.added_tokens[0], content: { length: 1e9 } }] }),
+    ],
+    [
+      "pieces of no length",
+      JSON.stringify({
+        ...wordPiece,
+        pre_tokenizer: { type: "Sequence", pretokenizers: [{ type: "FixedLength", length: 0 }] },
+      }),
+    ],
     ["a step nobody knows", JSON.stringify({ ...wordPiece, pre_tokenizer: { type: "Mystery" } })],
   ])("%s", (_, text) => {
     const { tokenizer, diagnostics } = opened({ "tokenizer.json": text, "tokenizer_config.json": config });
