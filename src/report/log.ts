@@ -10,6 +10,8 @@ type Findings = Omit<PackageValidation, "measured">;
 export interface LogOptions {
   /** Where the package lies, as the user named it; undefined when it was not kept. */
   readonly savedAt: string | undefined;
+  /** The package was there before and was only compared. */
+  readonly isGiven?: boolean;
   /** The output that holds a classifier's probabilities. */
   readonly probabilities?: string | undefined;
 }
@@ -25,7 +27,7 @@ export function validationLog(found: Findings, options: LogOptions): string[] {
     ...bodyLines(found, options),
     ...(found.sets.length > 0 ? [`\t- reference: ${referenceText[found.reference.kind](found.reference.name)}`] : []),
     ...found.diagnostics.map((d) => `\t- ${d.severity}: ${d.path ? `${d.path}: ` : ""}${d.message}`),
-    lastLine(verdict, options.savedAt),
+    lastLine(verdict, options),
   ];
 }
 
@@ -42,8 +44,9 @@ const firstLine = ({ executor }: Verdict): string =>
     ? "Validating Core ML model..."
     : "Validating Core ML model with ONNX Runtime (Core ML itself does not run here)...";
 
-function lastLine(verdict: Verdict, savedAt: string | undefined): string {
-  const saved = savedAt === undefined ? "the model was not saved" : `model saved at: ${savedAt}`;
+function lastLine(verdict: Verdict, { savedAt, isGiven = false }: LogOptions): string {
+  const found = `${isGiven ? "package" : "model saved at"}: ${savedAt}`;
+  const saved = savedAt === undefined ? "the model was not saved" : found;
   if (verdict.status === "failed") return `Validation failed: ${verdict.reason}, ${saved}`;
   if (verdict.status === "not-run") return `Not validated: ${verdict.reason}, ${saved}`;
   const how = verdict.executor === "coreml" ? "All good" : "Passed (package run by ONNX Runtime)";

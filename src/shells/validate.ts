@@ -30,7 +30,7 @@ export const run: Run = async ({ operands, values, signal }) => {
   } else {
     printDiagnostics(report.diagnostics);
     const lines = report.packages.flatMap(({ plan, validation }) =>
-      validationLog(validation, { savedAt: path, probabilities: plan.classifier?.probabilities }),
+      validationLog(validation, { savedAt: path, isGiven: true, probabilities: plan.classifier?.probabilities }),
     );
     process.stdout.write(`${lines.join("\n")}\n`);
   }
