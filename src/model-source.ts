@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import type { Checkpoint } from "./checkpoint/checkpoint.ts";
 import { openCheckpoint, outlineCheckpoint } from "./checkpoint/open.ts";
-import { ConversionError, type Diagnostic } from "./diagnostics.ts";
+import { ConversionError, type Diagnostic, fail } from "./diagnostics.ts";
 import type { HubOptions } from "./hub/download.ts";
 import type { Wish } from "./hub/remote-model.ts";
 import type { Progress } from "./progress.ts";
@@ -32,7 +32,10 @@ export interface ModelSource {
  * @throws ConversionError `hub.*`, `checkpoint.*`
  */
 export async function findSource(model: string, options: SourceOptions = {}): Promise<ModelSource> {
-  if (existsSync(model) || !isId(model)) return folderSource(model, options);
+  if (existsSync(model) || !isId(model)) {
+    refuseAddress(model);
+    return folderSource(model, options);
+  }
   // A folder needs none of it.
   const { findModel } = await import("./hub/download.ts");
   const { onProgress, revision, cacheDir, token, endpoint, offline, signal } = options;
@@ -61,6 +64,15 @@ export async function findSource(model: string, options: SourceOptions = {}): Pr
       return openCheckpoint(found.folder);
     },
   };
+}
+
+/** A page's address is what people have at hand; which server is asked is a setting of its own. */
+function refuseAddress(model: string): void {
+  if (!/^https?:\/\//.test(model)) return;
+  const [, id] = /^https?:\/\/[^/]+\/([\w.-]+\/[\w.-]+)/.exec(model) ?? [];
+  fail("usage", "model.address", `'${model}' is an address, expected the id of a model or a folder`, {
+    hint: id ? `pass ${id}` : "pass namespace/name",
+  });
 }
 
 /** What the Hub does not have may have been meant as a folder. */

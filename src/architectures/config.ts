@@ -46,7 +46,7 @@ const isSize = (v: unknown): v is number => isInteger(v) && v >= 1 && v <= MAX_S
 
 export const c = {
   /** A size of at least 1. */
-  size: field("an integer of at least 1", isSize),
+  size: field(`an integer from 1 to ${MAX_SIZE}`, isSize),
   /** How many layers of one kind are stacked. */
   layers: field(`an integer from 1 to ${MAX_LAYERS}`, (v): v is number => isInteger(v) && v >= 1 && v <= MAX_LAYERS),
   /** A size that may be 0. */

@@ -19,8 +19,8 @@ const otherFormats: readonly { readonly pattern: RegExp; readonly from?: string 
   { pattern: /^flax_model(-\d+-of-\d+)?\.msgpack$/, from: "from_flax=True" },
 ];
 
-const SINGLE = "model.safetensors";
-const INDEX = "model.safetensors.index.json";
+export const SINGLE = "model.safetensors";
+export const INDEX = "model.safetensors.index.json";
 
 /**
  * Opens `model.safetensors`, or else the shards of `model.safetensors.index.json`.

@@ -1,4 +1,5 @@
 import { isRecord, readJsonObject } from "../checkpoint/json-file.ts";
+import { INDEX, SINGLE } from "../checkpoint/weights.ts";
 import { hubError } from "./refusal.ts";
 import { isPlainPath } from "./repository-id.ts";
 
@@ -10,8 +11,6 @@ const DESCRIPTIONS: readonly string[] = [
   "tokenizer_config.json",
   "README.md",
 ];
-export const WEIGHTS = "model.safetensors";
-export const INDEX = "model.safetensors.index.json";
 
 /** The index of the largest models names 100,000 tensors. */
 const MAX_INDEX_BYTES = 64 << 20;
@@ -36,10 +35,10 @@ export function neededFiles(names: readonly string[], id: string): NeededFiles {
     });
   }
   const descriptions = DESCRIPTIONS.filter((name) => present.has(name));
-  if (present.has(WEIGHTS)) return { descriptions, weights: "single" };
+  if (present.has(SINGLE)) return { descriptions, weights: "single" };
   if (present.has(INDEX)) return { descriptions: [...descriptions, INDEX], weights: "sharded" };
   const others = names.filter((name) => /\.(safetensors|bin|h5|msgpack|pt|pth|ckpt|gguf|onnx)$/.test(name));
-  throw hubError("hub.format", `there is no ${WEIGHTS} or ${INDEX}${found(others)}`, {
+  throw hubError("hub.format", `there is no ${SINGLE} or ${INDEX}${found(others)}`, {
     path: id,
     hint: "see whether a pull request of the repository adds safetensors: --revision refs/pr/N",
   });

@@ -1,6 +1,7 @@
 import { join } from "node:path";
+import { INDEX, SINGLE } from "../checkpoint/weights.ts";
 import { type RepositoryCache, sizeOf } from "./cache.ts";
-import { INDEX, shardsOf, WEIGHTS } from "./needed-files.ts";
+import { shardsOf } from "./needed-files.ts";
 import { hubError } from "./refusal.ts";
 
 /**
@@ -21,8 +22,8 @@ export async function cachedCommit(cache: RepositoryCache, id: string, revision:
 async function missingFiles(snapshot: string): Promise<string[]> {
   const lacks = async (name: string): Promise<boolean> => (await sizeOf(join(snapshot, name))) === undefined;
   if (await lacks("config.json")) return ["config.json"];
-  if (!(await lacks(WEIGHTS))) return [];
-  if (await lacks(INDEX)) return [WEIGHTS];
+  if (!(await lacks(SINGLE))) return [];
+  if (await lacks(INDEX)) return [SINGLE];
   const missing: string[] = [];
   for (const shard of shardsOf(join(snapshot, INDEX))) if (await lacks(shard)) missing.push(shard);
   return missing;

@@ -1,12 +1,13 @@
 import { join, posix } from "node:path";
 import type { HeaderBytes } from "../checkpoint/safetensors-header.ts";
+import { INDEX, SINGLE } from "../checkpoint/weights.ts";
 import { bringFile } from "./bring-file.ts";
 import type { RepositoryCache } from "./cache.ts";
 import type { HubClient } from "./client.ts";
 import { fetchHeader } from "./fetch-header.ts";
 import { checkSpace } from "./free-space.ts";
 import { FileLocation } from "./location.ts";
-import { INDEX, neededFiles, shardsOf, WEIGHTS } from "./needed-files.ts";
+import { neededFiles, shardsOf } from "./needed-files.ts";
 import { inParallel } from "./parallel.ts";
 import { hubError } from "./refusal.ts";
 import { type Commit, type FolderListing, listFolder, type RemoteFile } from "./repository-files.ts";
@@ -101,7 +102,7 @@ export class RemoteModel {
     await inParallel(descriptions, AT_ONCE, client.signal, (file, signal) =>
       bringFile(client.until(signal), commit, this.#cache, file),
     );
-    const shards = needed.weights === "single" ? [WEIGHTS] : shardsOf(join(this.#cache.snapshot(commit.sha), INDEX));
+    const shards = needed.weights === "single" ? [SINGLE] : shardsOf(join(this.#cache.snapshot(commit.sha), INDEX));
     const files = await this.#find(root, shards);
     const missing = shards.filter((name) => !files.has(name));
     if (missing.length > 0) {

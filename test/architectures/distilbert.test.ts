@@ -13,7 +13,7 @@ describe("config", () => {
       {
         code: "config.unsupported",
         path: "config.json: hidden_dim",
-        message: "is 0, expected an integer of at least 1",
+        message: "is 0, expected an integer from 1 to 16777216",
       },
       {
         code: "config.unsupported",

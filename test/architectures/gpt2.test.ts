@@ -57,7 +57,7 @@ describe("config", () => {
       {
         code: "config.unsupported",
         path: "config.json: num_attention_heads",
-        message: 'is "four", expected an integer of at least 1',
+        message: 'is "four", expected an integer from 1 to 16777216',
       },
     ]);
   });

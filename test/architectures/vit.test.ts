@@ -22,7 +22,7 @@ describe("config", () => {
     ["image_size", { image_size: 0 }, /0, expected an integer or \[height, width\]/],
     ["image_size", { image_size: 7 }, /7x7, less than a patch of 8x8/],
     ["qkv_bias", { qkv_bias: "no" }, /"no", expected true or false/],
-    ["pooler_output_size", { pooler_output_size: 2.5 }, /2.5, expected an integer of at least 1/],
+    ["pooler_output_size", { pooler_output_size: 2.5 }, /2.5, expected an integer from 1 to 16777216/],
     ["hidden_size", { num_attention_heads: 5 }, /32, expected a multiple of num_attention_heads, 5/],
   ])("refuses %s by name: %o", (key, config, message) => {
     const [fault, ...others] = faults("feature-extraction_base", { config });

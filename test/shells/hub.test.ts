@@ -147,6 +147,14 @@ describe("convert, of a model on the Hub,", () => {
     );
   });
 
+  test("takes no address, and says what to pass", async () => {
+    const { status, stderr } = await cli("-m", `https://huggingface.co/${id}/tree/main`, inScratch("address"));
+    expect(stderr).toContain("is an address, expected the id of a model or a folder");
+    expect(stderr).toContain(`hint: pass ${id}\n`);
+    expect(status).toBe(2);
+    expect(hub.log).toEqual([]);
+  });
+
   test("leaves nothing at the output when it is interrupted while fetching, and goes on the next time", async () => {
     hub.inject({ kind: "stall", after: 200_000 }, ({ server, headers }) => server === "storage" && !headers.range);
     const args = ["-m", id, "--feature", "auto", inScratch("interrupted")];
